@@ -1,0 +1,1 @@
+"""The contracts of Cuepoint: what crosses a border (events, decisions, campaigns, topics)."""

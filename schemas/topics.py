@@ -1,0 +1,111 @@
+"""The topic catalogue: one declaration per topic, the single source for every tool that needs topics.
+
+A topic's full name on the broker is ``<prefix>.<name>``; the prefix is a setting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Cleanup = Literal["delete", "compact"]
+
+MARK_KEY = b"\x00mark"
+"""Key of an in-band completeness mark. Never null: compacted topics refuse null keys."""
+
+DAY_MS = 86_400_000
+RETENTION_MS_DEFAULT = 35 * DAY_MS
+"""How long event and trigger topics keep records; longer history lives in DuckDB and Parquet."""
+RECORD_BYTES_MAX_INPUT = 1_048_576
+"""Largest record an input topic takes (``max.message.bytes``)."""
+RECORD_BYTES_MAX_INTERNAL = 4_194_304
+"""Largest record of topics that Cuepoint writes: a customer's state, or an input record with its envelope."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic of the catalogue.
+
+    ``key`` says in words what the record key is; ``schema`` names the model in ``schemas`` that a value follows.
+    """
+
+    name: str
+    key: str
+    schema: str
+    owner: str
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    cleanup: Cleanup = "delete"
+    retention_ms: int = RETENTION_MS_DEFAULT
+    record_bytes_max: int = RECORD_BYTES_MAX_INTERNAL
+    compatibility: str = "backward"
+    partitioned: bool = True
+    """True: as many partitions as the setting ``partitions``; False: one."""
+
+
+def _source(name: str, key: str, schema: str, owner: str, cleanup: Cleanup = "delete") -> Topic:
+    return Topic(name, key, schema, owner, (owner,), ("intake",), cleanup, record_bytes_max=RECORD_BYTES_MAX_INPUT)
+
+
+INPUTS: tuple[Topic, ...] = (
+    _source("orders", "any identifier of the customer, or the order id", "OrderEvent", "shop"),
+    _source("returns", "any identifier of the customer, or the order id", "ReturnEvent", "shop"),
+    _source("web-sessions", "anonymous id", "WebEvent", "shop"),
+    _source("pos-transactions", "store id", "PosTransaction", "stores"),
+    _source("customers", "customer id", "CustomerEvent", "crm"),
+    _source("channel-feedback", "customer id", "FeedbackEvent", "channel services"),
+    _source("catalog", "brand:product id", "CatalogItem", "merchandising", "compact"),
+    _source("campaigns", "brand:campaign id", "CampaignRecord", "marketing", "compact"),
+    _source("control", "record kind", "ControlRecord", "platform engineers", "compact"),
+)
+
+CHANNELS: tuple[str, ...] = ("email", "push", "sms", "onsite", "telesales", "print", "ads")
+
+INTERNAL: tuple[Topic, ...] = (
+    Topic("identity-events", "identifier", "Envelope", "cuepoint", ("intake",), ("identity",)),
+    Topic("customer-events", "customer id", "Envelope", "cuepoint", ("intake", "identity", "decide"), ("decide", "sink")),
+    Topic("intake-changelog", "state key", "(internal)", "cuepoint", ("intake",), ("intake",), "compact"),
+    Topic("identity-changelog", "state key", "(internal)", "cuepoint", ("identity",), ("identity",), "compact"),
+    Topic("decide-changelog", "state key", "(internal)", "cuepoint", ("decide",), ("decide",), "compact"),
+    Topic(
+        "progress",
+        "stage-partition",
+        "Progress",
+        "cuepoint",
+        ("intake", "identity", "decide"),
+        ("sink", "replay", "tools"),
+        "compact",
+    ),
+)
+
+OUTPUTS: tuple[Topic, ...] = (
+    Topic("decisions", "customer id", "Decision", "cuepoint", ("decide",), ("sink",)),
+    *(
+        Topic(f"triggers.{channel}", "customer id", "Trigger", "cuepoint", ("decide",), (f"{channel} service",))
+        for channel in CHANNELS
+    ),
+    Topic("quarantine", "source topic-partition-offset", "(original bytes)", "cuepoint", ("intake",), ("sink", "tools")),
+)
+
+TOPICS: dict[str, Topic] = {topic.name: topic for topic in (*INPUTS, *INTERNAL, *OUTPUTS)}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage's topics. All ``inputs`` have equal partition counts and are assigned together."""
+
+    name: str
+    inputs: tuple[str, ...]
+    changelog: str
+
+
+STAGES: dict[str, Stage] = {
+    "intake": Stage("intake", tuple(topic.name for topic in INPUTS), "intake-changelog"),
+    "identity": Stage("identity", ("identity-events",), "identity-changelog"),
+    "decide": Stage("decide", ("customer-events",), "decide-changelog"),
+}
+
+
+def full_name(prefix: str, name: str) -> str:
+    """The topic's name on the broker."""
+    return f"{prefix}.{name}"

@@ -1,0 +1,54 @@
+"""Every failure that a user can cause: one class, one sentence with the cause and the way out.
+
+::
+
+    CuepointError
+    ├── SettingsError        a setting is not valid
+    ├── BrokerError          the broker cannot be reached, or a topic is missing or wrong
+    ├── PlatformError        Java, a port, a disk: something outside is missing or taken
+    ├── InputError           a file or a record that a user gave cannot be used
+    ├── CampaignError        a campaign or brand file is not valid
+    ├── FeedError            too many bad records: a feed is broken, the worker stops
+    ├── SinkError            the DuckDB file is taken, too new, or cannot be written
+    └── StateError           state cannot be restored (an unknown version, a hole)
+"""
+
+from __future__ import annotations
+
+
+class CuepointError(Exception):
+    """Base of all; the command line prints the sentence and exits with ``exit_code``."""
+
+    exit_code = 2
+
+
+class SettingsError(CuepointError):
+    """A setting is not valid."""
+
+
+class BrokerError(CuepointError):
+    """The broker cannot be reached, or a topic is missing or has the wrong shape."""
+
+
+class PlatformError(CuepointError):
+    """Something outside Cuepoint is missing or taken: Java, Maven, a port, disk space."""
+
+
+class InputError(CuepointError):
+    """A file or a record that a user gave cannot be used."""
+
+
+class CampaignError(CuepointError):
+    """A campaign or brand file is not valid."""
+
+
+class FeedError(CuepointError):
+    """Too many bad records in a feed: the worker stops with the quarantine committed."""
+
+
+class SinkError(CuepointError):
+    """The DuckDB file is in use, too new, or cannot be written."""
+
+
+class StateError(CuepointError):
+    """State cannot be restored: an unknown version, or a hole in the changelog."""

@@ -1,0 +1,79 @@
+"""Settings: environment variables ``CUEPOINT_<FIELD>`` over ``cuepoint.toml`` over defaults."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from streams.errors import SettingsError
+
+ENV_PREFIX = "CUEPOINT_"
+FILE_NAME = "cuepoint.toml"
+
+
+class Settings(BaseModel):
+    """All settings of all processes. Durations carry their unit last in the name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bootstrap_servers: str = Field("127.0.0.1:9092", description="Kafka brokers, host:port, comma separated.")
+    topic_prefix: str = Field("cuepoint", pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", description="Prefix of every topic.")
+    partitions: int = Field(8, ge=1, le=256, description="Partitions of every partitioned topic. Chosen once.")
+    replication: int = Field(1, ge=1, le=7, description="Replication factor of topics that Cuepoint creates.")
+    state_dir: Path = Field(Path("var"), description="Directory for spill files, local state and process ids.")
+    hash_key: str = Field(
+        "cuepoint-development-key", min_length=16, repr=False, description="Secret key of identifier hashes."
+    )
+    duckdb_path: Path = Field(Path("out/cuepoint.duckdb"), description="The sink's DuckDB file.")
+    snapshot_dir: Path = Field(Path("out/snapshots"), description="Where the sink publishes read-only snapshots.")
+    snapshot_interval_s: float = Field(60.0, gt=0, description="Seconds between two snapshots.")
+    snapshots_kept: int = Field(3, ge=1, description="Snapshots kept, the newest included.")
+    web_host: str = Field("127.0.0.1", description="Address of /metrics, /healthz and /readyz.")
+    web_port: int = Field(0, ge=0, le=65535, description="Port of /metrics, /healthz, /readyz; 0 takes a free one.")
+    batch_records_max: int = Field(5_000, ge=1, description="Records a partition takes into one round.")
+    transaction_steps_max: int = Field(20_000, ge=1, description="Records and timers worked off in one transaction.")
+    session_timeout_s: float = Field(10.0, gt=0, description="Kafka consumer session timeout.")
+    tick_interval_ms: int = Field(1_000, ge=10, description="Time between two ticks of an idle partition.")
+    lateness_ms: dict[str, int] = Field(
+        default_factory=dict, description="Allowed lateness by source, milliseconds; others take lateness_ms_default."
+    )
+    lateness_ms_default: int = Field(10_000, ge=0, description="Allowed lateness of a source in arrival mode.")
+    replay_ahead_ms: int = Field(
+        14 * 86_400_000, gt=0, description="How far a replay runs before the slowest clock, in event time."
+    )
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Level of the JSON log.")
+
+    def topic(self, name: str) -> str:
+        """The full name of a topic on the broker."""
+        return f"{self.topic_prefix}.{name}"
+
+
+def load_settings(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings. Raises SettingsError with the field, the value and the way out."""
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    file = Path(environ.get(f"{ENV_PREFIX}CONFIG", FILE_NAME))
+    if file.exists():
+        try:
+            values.update(tomllib.loads(file.read_text()))
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{file} is not TOML ({error}); correct the line it names.") from error
+    for name in Settings.model_fields:
+        raw = environ.get(ENV_PREFIX + name.upper())
+        if raw is not None:
+            values[name] = raw
+    values.update({key: value for key, value in (overrides or {}).items() if value is not None})
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"Setting {field} = {first.get('input')!r}: {first['msg']}. "
+            f"Set {ENV_PREFIX}{field.upper()} or {field} in {file} to a valid value (docs/configuration.md)."
+        ) from error

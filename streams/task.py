@@ -1,0 +1,81 @@
+"""The border between the runtime and the pure stages.
+
+A stage (intake, identity, decide) is a pure task per partition number: it takes records, and gives back what one
+transaction has to write. It does no I/O and reads no clock; time comes in through records and ``tick``. The runtime
+(``streams.runtime``) carries tasks on Kafka; a backtest composes the same tasks in one process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Record(NamedTuple):
+    """One record as read from a topic (names without prefix)."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    """Broker append time."""
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class Out(NamedTuple):
+    """One record to write (topic name without prefix)."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+@dataclass(slots=True)
+class Effects:
+    """What one transaction writes. Either all of it becomes visible, or nothing."""
+
+    records: list[Out] = field(default_factory=list)
+    state: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    """Changelog records of this task's table: (key, value), value None = deleted. Includes the position record."""
+    offsets: dict[str, int] = field(default_factory=dict)
+    """Next offset to read per input topic, committed to the consumer group with the transaction (for lag tools;
+    where a task reads on after a restart is said by ``Task.start_offsets``)."""
+    more: bool = False
+    """True: the task stopped at its budget and wants ``step`` again at once, without new input."""
+
+    @property
+    def empty(self) -> bool:
+        """True when there is nothing to commit."""
+        return not (self.records or self.state or self.offsets)
+
+
+class Task(Protocol):
+    """One partition number of one stage. Single-threaded: the runtime never calls two methods at once.
+
+    Life: constructed → ``load`` once → (``take``* ``tick``? ``step``)*. After an exception the task is thrown away.
+    """
+
+    def load(self, entries: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take over the restored table: the last value of each live key of the changelog partition."""
+
+    def start_offsets(self) -> Mapping[str, int]:
+        """After ``load``: first offset to read per input topic. A topic that is missing is read from its beginning."""
+
+    def take(self, topic: str, records: Sequence[Record]) -> None:
+        """Accept the next records of one input topic, in offset order and without holes."""
+
+    def tick(self, now_ms: int, caught_up: frozenset[str]) -> None:
+        """The wall clock, at most once a second and when idle too. ``caught_up``: input topics read to their end."""
+
+    def step(self, budget: int) -> Effects:
+        """Work off what was taken, at most about ``budget`` records or timers; says in ``more`` whether some is left."""
+
+    def held(self) -> frozenset[str]:
+        """Input topics of which the task wants no more records for now (backpressure, alignment)."""
