@@ -1,0 +1,272 @@
+"""A real Apache Kafka, one node in KRaft mode, as a process of its own, from the jars that ``jars.py`` provides."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from deploy.local import jars, ports, process
+from deploy.local.config import BROKER_SETTINGS
+from streams.errors import BrokerError, PlatformError
+from streams.topics_admin import connect
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
+DISK_FREE_MB_MIN = 256
+"""Free space below which a start is refused: a broker that runs out of disk while writing stops at once."""
+
+
+class LocalBroker:
+    """One Kafka broker in one directory: ``server.properties``, ``data/``, ``broker.log``, ``broker.pid``.
+
+    ``port`` 0 takes free ports at the first start and keeps them over ``restart``. ``settings`` are server properties
+    over the usual ones. The broker outlives this process unless ``stop`` is called or it is used as a context manager.
+    Every failure is a PlatformError with the way out.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        port: int = 0,
+        *,
+        heap_mb: int = 512,
+        settings: Mapping[str, str] | None = None,
+        disk_free_mb_min: int = DISK_FREE_MB_MIN,
+        start_timeout_s: float = START_TIMEOUT_S,
+    ) -> None:
+        self.directory = directory.absolute()
+        self.port = port
+        self.heap_mb = heap_mb
+        self.settings = dict(settings or {})
+        self.disk_free_mb_min = disk_free_mb_min
+        self.start_timeout_s = start_timeout_s
+        self.log_file = self.directory / "broker.log"
+        self.pid_file = self.directory / "broker.pid"
+        self._controller_port = 0
+        self._marker = f"-Dcuepoint.directory={self.directory}"
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Address for clients, ``host:port``. Raises PlatformError before the first start with port 0."""
+        port = self.port or self._recorded().get("port", 0)
+        if not port:
+            raise PlatformError(f"The broker in {self.directory} has no port before its first start; start it.")
+        return f"{ports.LOCALHOST}:{port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running broker, or None. A pid file left by a dead broker, or whose id now belongs to
+        another program, counts as none."""
+        pid = self._recorded().get("pid")
+        return pid if pid and process.runs(pid, self._marker) else None
+
+    def start(self) -> None:
+        """Start and wait until it answers. Raises PlatformError: running already, no Java, no Maven, port in use,
+        directory or disk not usable, no answer in time (the sentence names the log file)."""
+        if self.pid:
+            raise PlatformError(f"A broker already runs in {self.directory} (process {self.pid}); stop it first.")
+        self._prepare_directory()
+        java, jar_directory = jars.java_executable(), jars.kafka_jars()
+        self._take_ports()
+        self._write_properties()
+        command = self._command(java, jar_directory)
+        if not (self.directory / "data" / "meta.properties").exists():
+            self._format(command)
+        for file in (self.log_file, self._output_file):
+            file.unlink(missing_ok=True)
+        environment = {**os.environ, "MALLOC_ARENA_MAX": "2"}
+        pid = process.spawn([*command, "kafka.Kafka", str(self._properties)], self._output_file, environment)
+        self.pid_file.write_text(json.dumps({"pid": pid, "port": self.port, "controller_port": self._controller_port}))
+        try:
+            self._wait_until_ready(pid)
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self) -> bool:
+        """End the broker in good order, or by force after 30 s. Returns whether one was running.
+
+        Raises PlatformError when the pid file names a process that is not this broker: nothing is signalled then.
+        """
+        self._refuse_foreign_process()
+        was_running = self._end(signal.SIGTERM, STOP_TIMEOUT_S)
+        return self._end(signal.SIGKILL, STOP_TIMEOUT_S) or was_running
+
+    def kill(self) -> None:
+        """End the broker as a power failure would (SIGKILL)."""
+        self._end(signal.SIGKILL, STOP_TIMEOUT_S)
+
+    def restart(self) -> None:
+        """Stop if it runs, then start again on the same ports and data."""
+        self.stop()
+        self.start()
+
+    def __enter__(self) -> LocalBroker:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def _properties(self) -> Path:
+        return self.directory / "server.properties"
+
+    @property
+    def _output_file(self) -> Path:
+        return self.directory / "broker.out"
+
+    def _recorded(self) -> dict[str, int]:
+        try:
+            recorded = json.loads(self.pid_file.read_text())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise PlatformError(f"The pid file {self.pid_file} cannot be read ({error}); remove it.") from error
+        return recorded if isinstance(recorded, dict) else {}
+
+    def _end(self, kind: signal.Signals, timeout_s: float) -> bool:
+        pid = self.pid
+        if pid is None:
+            self.pid_file.unlink(missing_ok=True)
+            return False
+        if process.end(pid, self._marker, kind, timeout_s):
+            self.pid_file.unlink(missing_ok=True)
+        return True
+
+    def _refuse_foreign_process(self) -> None:
+        pid = self._recorded().get("pid")
+        running = process.command_line(pid) if pid else None
+        if running and self._marker not in running:
+            raise PlatformError(
+                f"The pid file {self.pid_file} is stale: process {pid} is another program ({running[:60]}), and was left "
+                f"alone. Remove {self.pid_file}."
+            )
+
+    def _prepare_directory(self) -> None:
+        try:
+            (self.directory / "data").mkdir(parents=True, exist_ok=True)
+            (self.directory / "tmp").mkdir(exist_ok=True)
+            self._properties.touch()
+        except OSError as error:
+            way_out = "free some space" if error.errno == errno.ENOSPC else "make it writable or name another one"
+            raise PlatformError(
+                f"The broker's directory {self.directory} cannot be written ({error.strerror}); {way_out}."
+            ) from error
+        free_mb = shutil.disk_usage(self.directory).free // 1_000_000
+        if free_mb < self.disk_free_mb_min:
+            raise PlatformError(
+                f"The disk of {self.directory} has {free_mb} MB free and a broker needs {self.disk_free_mb_min} MB; "
+                "free some space or name another directory."
+            )
+
+    def _take_ports(self) -> None:
+        if not self.port:
+            self.port, self._controller_port = ports.free_ports(2)
+        if not self._controller_port or not ports.is_free(self._controller_port):
+            self._controller_port = ports.free_ports(1)[0]
+        if not ports.is_free(self.port):
+            raise PlatformError(_port_in_use(self.port))
+
+    def _write_properties(self) -> None:
+        broker = f"PLAINTEXT://{ports.LOCALHOST}:{self.port}"
+        lines = {
+            **BROKER_SETTINGS,
+            "listeners": f"{broker},CONTROLLER://{ports.LOCALHOST}:{self._controller_port}",
+            "advertised.listeners": broker,
+            "controller.quorum.voters": f"1@{ports.LOCALHOST}:{self._controller_port}",
+            "log.dirs": str(self.directory / "data"),
+            **self.settings,
+        }
+        self._properties.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+
+    def _command(self, java: str, jar_directory: Path) -> list[str]:
+        # Serial collector: least memory and processor time on the few cores that a development machine can spare.
+        flags = [f"-Xmx{self.heap_mb}m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError"]
+        return [
+            *(java, *flags, self._marker),
+            f"-Djava.io.tmpdir={self.directory / 'tmp'}",
+            f"-Dlog4j2.configurationFile={jars.HERE / 'log4j2.properties'}",
+            f"-Dcuepoint.log={self.log_file}",
+            *("-cp", f"{jar_directory}/*"),
+        ]
+
+    def _format(self, command: list[str]) -> None:
+        cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+        # The JVM's quick compiler alone: this program runs for a second.
+        arguments = [command[0], "-XX:TieredStopAtLevel=1", *command[1:], "kafka.tools.StorageTool", "format"]
+        arguments += ["--cluster-id", cluster_id.replace("-", "A", 1), "--config", str(self._properties)]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=self.start_timeout_s, check=False)
+        if done.returncode:
+            reason = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+            raise PlatformError(
+                f"Kafka could not format {self.directory / 'data'} ({reason[:300]}); remove that directory and start again."
+            )
+
+    def _wait_until_ready(self, pid: int) -> None:
+        deadline = time.monotonic() + self.start_timeout_s
+        while True:
+            if not process.runs(pid, self._marker):
+                raise PlatformError(self._why_it_ended())
+            if _answers(self.port, timeout_s=deadline - time.monotonic()):
+                break
+            if time.monotonic() > deadline:
+                raise PlatformError(
+                    f"The broker did not answer on port {self.port} within {self.start_timeout_s:.0f} s and was ended; its "
+                    f"log is {self.log_file}."
+                )
+            time.sleep(0.05)
+        try:
+            connect(self.bootstrap_servers, timeout_s=max(1.0, deadline - time.monotonic())).close()
+        except BrokerError as error:
+            raise PlatformError(f"The broker started but is not usable: {error} Its log is {self.log_file}.") from error
+
+    def _why_it_ended(self) -> str:
+        text = "".join(
+            file.read_text(errors="replace") for file in (self._output_file, self.log_file) if file.exists()
+        )
+        if "Address already in use" in text:
+            return _port_in_use(self.port)
+        if "No space left on device" in text:
+            return f"The disk of {self.directory} is full; free some space or name another directory."
+        errors = [line for line in text.splitlines() if "ERROR" in line or "FATAL" in line or "Error" in line]
+        reason = f": {errors[0].strip()[:300]}" if errors else ""
+        return f"The broker ended while starting{reason}. Its log is {self.log_file}, what it printed {self._output_file}."
+
+
+def _port_in_use(port: int) -> str:
+    return (
+        f"Port {port} of {ports.LOCALHOST} is in use by another program; end that one, or give another port "
+        f"(cuepoint broker start --port, and CUEPOINT_BOOTSTRAP_SERVERS={ports.LOCALHOST}:<port>)."
+    )
+
+
+def _answers(port: int, timeout_s: float) -> bool:
+    """Whether a Kafka broker answers the oldest request there is, ApiVersions version 0.
+
+    A broker listens before it serves, so a connection alone proves nothing.
+    """
+    correlation = 7
+    request = struct.pack(">hhih", 18, 0, correlation, -1)
+    try:
+        with socket.create_connection((ports.LOCALHOST, port), timeout=1.0) as connection:
+            connection.settimeout(max(0.1, timeout_s))
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            answer = connection.recv(8)
+    except OSError:
+        return False
+    return len(answer) == 8 and struct.unpack(">ii", answer)[1] == correlation

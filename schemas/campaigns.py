@@ -1,0 +1,216 @@
+"""Campaigns and brand rules: data that marketers write as YAML, one file each.
+
+The compacted topic ``campaigns`` carries them as ``CampaignRecord``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import time
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
+
+from schemas.base import Amount, Brand, Closed, Currency, Event, Identifier, Market
+from schemas.customers import Channel, Purpose
+
+OccasionName = Literal["cart_abandoned", "review_request", "second_purchase", "reactivation", "welcome", "birthday"]
+
+_DURATION = re.compile(r"^(\d+)(ms|s|m|h|d)$")
+_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+DURATION_MS_MAX = 400 * 86_400_000
+"""Longest duration a campaign may name."""
+_ZONES = available_timezones()
+
+
+def parse_duration(value: object) -> int:
+    """Milliseconds of ``"30m"``, ``"4h"``, ``"7d"``; whole numbers are milliseconds already."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        milliseconds = value
+    else:
+        match = _DURATION.match(value) if isinstance(value, str) else None
+        if match is None:
+            raise ValueError(f"{value!r} is not a duration; write a number and a unit, such as 30m, 4h or 7d")
+        milliseconds = int(match[1]) * _UNIT_MS[match[2]]
+    if not 0 <= milliseconds <= DURATION_MS_MAX:
+        raise ValueError(f"{value!r} is outside 0 to {DURATION_MS_MAX // _UNIT_MS['d']}d")
+    return milliseconds
+
+
+def _known_zone(value: str) -> str:
+    if value not in _ZONES:
+        raise ValueError(f"zone {value!r} is not a name of the time zone database such as Europe/London")
+    return value
+
+
+Duration = Annotated[int, BeforeValidator(parse_duration)]
+"""A duration in milliseconds, written as ``4h``."""
+Zone = Annotated[str, AfterValidator(_known_zone)]
+
+
+class Offer(Closed):
+    """What the message offers."""
+
+    kind: Literal["percent", "amount", "free_shipping", "gift"]
+    value: Amount | None = None
+    code: str | None = Field(None, max_length=64)
+    pool: str | None = Field(None, max_length=64, description="A voucher pool instead of one code.")
+    valid_for: Duration = 14 * 86_400_000
+
+
+class Step(Closed):
+    """One message of a campaign, ``after`` the moment that the occasion counts from."""
+
+    after: Duration
+    offer: Offer | None = None
+
+
+class Content(Closed):
+    """Which content exists. The customer's language, then ``fallback`` in order; else ``content_missing``."""
+
+    key: str = Field(max_length=128)
+    languages: Annotated[list[str], Field(min_length=1, max_length=100)]
+    fallback: list[str] = Field(default_factory=list, max_length=10)
+    markets: list[Market] = Field(default_factory=list, description="Markets the content is made for; none: all.")
+
+
+class CartOptions(Closed):
+    """Options of ``cart_abandoned``."""
+
+    rearm_after: Duration = 7 * 86_400_000
+    min_value: Amount | None = None
+
+
+class ReviewOptions(Closed):
+    """Options of ``review_request``."""
+
+
+class SecondPurchaseOptions(Closed):
+    """Options of ``second_purchase``."""
+
+    window: Duration = 30 * 86_400_000
+
+
+class ReactivationOptions(Closed):
+    """Options of ``reactivation``; the rule is in docs/semantics.md."""
+
+    factor_percent: int = Field(200, ge=100, le=1000)
+    prior_interval: Duration = 60 * 86_400_000
+    prior_weight: int = Field(2, ge=0, le=100)
+    min_purchases: int = Field(2, ge=1, le=50)
+    at_least: Duration = 14 * 86_400_000
+    at_most: Duration = 365 * 86_400_000
+
+
+class WelcomeOptions(Closed):
+    """Options of ``welcome``."""
+
+
+class BirthdayOptions(Closed):
+    """Options of ``birthday``."""
+
+    local_time: time = time(9, 0)
+    lead_days: int = Field(0, ge=0, le=60)
+    leap_day: Literal["02-28", "03-01"] = "02-28"
+
+
+OPTIONS: dict[str, type[Closed]] = {
+    "cart_abandoned": CartOptions,
+    "review_request": ReviewOptions,
+    "second_purchase": SecondPurchaseOptions,
+    "reactivation": ReactivationOptions,
+    "welcome": WelcomeOptions,
+    "birthday": BirthdayOptions,
+}
+
+
+class Campaign(Closed):
+    """One campaign: an occasion, when and how it speaks, and to whom it may."""
+
+    id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    name: str = Field(max_length=200)
+    owner: str = Field(max_length=100)
+    occasion: OccasionName
+    priority: int = Field(50, ge=0, le=1000, description="Higher goes first.")
+    brands: Annotated[list[Brand], Field(min_length=1, max_length=100)]
+    markets: list[Market] = Field(default_factory=list, description="Markets it runs in; none: all.")
+    starts: AwareDatetime | None = None
+    ends: AwareDatetime | None = None
+    channels: Annotated[list[Channel], Field(min_length=1, max_length=7)]
+    purpose: Purpose = "marketing"
+    steps: Annotated[list[Step], Field(min_length=1, max_length=10)]
+    valid_for: Duration = 48 * 3_600_000
+    content: Content
+    offer: Offer | None = None
+    exempt_from_caps: bool = False
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Campaign:
+        OPTIONS[self.occasion].model_validate(self.options)
+        if self.starts and self.ends and self.ends <= self.starts:
+            raise ValueError(f"ends {self.ends.isoformat()} is not after starts {self.starts.isoformat()}")
+        if any(b.after <= a.after for a, b in zip(self.steps, self.steps[1:], strict=False)):
+            raise ValueError("steps must be in rising order of 'after', no two alike")
+        if self.occasion == "birthday" and len(self.steps) > 1:
+            raise ValueError("a birthday campaign has one step; use options.lead_days for an earlier message")
+        return self
+
+
+class Cap(Closed):
+    """At most ``max`` messages per rolling window ``per``, on one channel or (``*``) on all together."""
+
+    channel: Channel | Literal["*"] = "*"
+    max: int = Field(ge=0, le=10_000)
+    per: Duration = Field(le=92 * 86_400_000)
+
+
+class QuietHours(Closed):
+    """No messages from ``start`` until ``end``, local wall time of the customer; may pass midnight."""
+
+    channel: Channel | Literal["*"] = "*"
+    start: time
+    end: time
+
+
+class MarketRules(Closed):
+    """What is known of a market when the customer's profile is silent."""
+
+    zone: Zone | None = None
+    language: str | None = None
+
+
+class BrandRules(Closed):
+    """The rules that all campaigns of a brand share."""
+
+    brand: Brand
+    currency: Currency
+    zone: Zone | None = None
+    language: str | None = None
+    markets: dict[Market, MarketRules] = Field(default_factory=dict)
+    caps: list[Cap] = Field(default_factory=list, max_length=20)
+    quiet_hours: list[QuietHours] = Field(default_factory=list, max_length=20)
+    hold_window: Duration = Field(
+        30 * 60_000, le=7 * 86_400_000, description="Messages due within it compete for one slot."
+    )
+    in_flight: Duration = Field(
+        3_600_000, description="How long after a send a purchase still cancels it when no channel has answered."
+    )
+
+
+class CampaignRecord(Event):
+    """One version of a campaign or of a brand's rules on the topic ``campaigns``, in force from ``occurred_at`` on.
+
+    Neither ``campaign`` nor ``rules``: the campaign of ``campaign_id`` is withdrawn.
+    """
+
+    type: Literal["campaign.published", "campaign.withdrawn", "brand.published"]
+    campaign_id: Identifier | None = None
+    version: str = Field(max_length=64, description="Hash of the content, so that equal content has equal versions.")
+    published_by: str = Field("", max_length=128)
+    published_at: AwareDatetime | None = None
+    campaign: Campaign | None = None
+    rules: BrandRules | None = None
+
+

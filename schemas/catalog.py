@@ -1,0 +1,55 @@
+"""The catalogue, and the control record of a topic prefix."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from schemas.base import Amount, Brand, Currency, Event, Identifier, Market, Wire
+
+
+class Price(Wire):
+    """A price in one market."""
+
+    market: Market
+    currency: Currency
+    amount: Amount
+
+
+class CatalogItem(Event):
+    """A product as it is from ``occurred_at`` on. ``accessories``: products that fit it, best first."""
+
+    type: Literal["catalog.item"]
+    product_id: Identifier
+    name: str = Field(max_length=512)
+    category: str | None = Field(None, max_length=128)
+    available: bool = True
+    prices: list[Price] = Field(default_factory=list, max_length=300)
+    accessories: list[Identifier] = Field(default_factory=list, max_length=50)
+
+
+class ReplayMode(Wire):
+    """A replay: the sources that are present; the others are complete. ``complete_until`` comes with the records."""
+
+    kind: Literal["replay"]
+    sources: list[str]
+    hand_over: bool = Field(False, description="Hand decisions over to channels although it is a replay.")
+
+
+class LiveMode(Wire):
+    """Live: from ``from_time`` on; what came due before it is not sent."""
+
+    kind: Literal["live"]
+    from_time: AwareDatetime
+
+
+class KnownBrands(Wire):
+    """The brands that exist: records of others are quarantined. Without this record every brand is taken."""
+
+    kind: Literal["brands"]
+    brands: list[Brand]
+
+
+ControlRecord = Annotated[ReplayMode | LiveMode | KnownBrands, Field(discriminator="kind")]
+"""A record on ``control``, written to every partition. ``replay`` and ``live`` have the key ``mode``, ``brands`` its own."""

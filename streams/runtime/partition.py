@@ -1,0 +1,259 @@
+"""The life of one partition number on this worker: fence, restore, seek, rounds.
+
+Rounds of one partition never overlap; rounds of different partitions do, since each has its own producer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, Protocol
+
+from schemas.topics import Stage
+from streams.errors import StateError
+from streams.runtime import metrics
+from streams.runtime.failpoints import failpoint
+from streams.runtime.inbox import Batch, Inbox
+from streams.runtime.store import restore_table
+from streams.runtime.transactions import PartitionProducer
+from streams.settings import Settings
+from streams.task import Record, Task
+
+log = logging.getLogger(__name__)
+
+FETCH_AGE_S_MAX = 1.0
+"""A topic counts as read to its end only when the broker said so within this time."""
+
+
+class LogBounds(NamedTuple):
+    """First offset kept and next offset to be written, of one input partition."""
+
+    begin: int
+    end: int
+
+
+class FetchState(NamedTuple):
+    """What the last fetch response said of an input partition."""
+
+    end: int
+    age_s: float
+
+
+class Reader(Protocol):
+    """What a partition needs from the transport. All names are without prefix."""
+
+    async def bounds(self, topics: Iterable[str], partition: int) -> Mapping[str, LogBounds]:
+        """Ask the broker for the bounds of input logs."""
+
+    async def seek(self, partition: int, positions: Mapping[str, int]) -> None:
+        """Read on from these offsets; batches delivered after the return start there."""
+
+    def fetch_state(self, topic: str, partition: int) -> FetchState | None:
+        """The end of the log by the last fetch response; None before the first."""
+
+    def wants_changed(self) -> None:
+        """Some inbox wants more records now, or no more."""
+
+    def wake(self, partition: int) -> None:
+        """Send the agent a message that begins a round."""
+
+
+class Partition:
+    """One partition number: its producer, its task, and the records that wait for the next round."""
+
+    def __init__(
+        self, settings: Settings, stage: Stage, number: int, make_task: Callable[[int], Task], reader: Reader
+    ) -> None:
+        self.number = number
+        self.ready = False
+        self.halted = False
+        self.round_began: float | None = None
+        self.inboxes = {topic: Inbox(stage.name, topic, number, settings.batch_records_max) for topic in stage.inputs}
+        self._settings = settings
+        self._stage = stage
+        self._make_task = make_task
+        self._reader = reader
+        self._task: Task | None = None
+        self._producer = PartitionProducer(settings, stage, number)
+        self._round: asyncio.Task[None] | None = None
+        self._unfinished = False
+        self._tick_at = 0.0
+        self._rounds = metrics.ROUNDS.labels(stage.name, number)
+        self._batch_records = metrics.BATCH_RECORDS.labels(stage.name)
+        self._queue_records = metrics.QUEUE_RECORDS.labels(stage.name, number)
+
+    async def open(self) -> None:
+        """Fence older owners, restore the table, and make the task say where reading starts. Raises StateError."""
+        began = time.monotonic()
+        await self._producer.start()
+        failpoint("after_fence")
+        entries = await restore_table(self._settings, self._stage, self.number)
+        self._task = self._make_task(self.number)
+        self._task.load(entries.items())
+        await self._start_reading(self._task.start_offsets())
+        log.info(
+            "partition ready",
+            extra={
+                "stage": self._stage.name,
+                "partition": self.number,
+                "keys": len(entries),
+                "seconds": round(time.monotonic() - began, 3),
+            },
+        )
+
+    async def close(self) -> None:
+        """Drop task and queue, and close the producer. No round may be running."""
+        self.ready = False
+        self.halted = True
+        self._task = None
+        for inbox in self.inboxes.values():
+            inbox.clear()
+        self._queue_records.set(0)
+        await self._producer.stop()
+
+    async def resume(self) -> None:
+        """After a rebalance that left the partition here: read on where the last accepted batch ended."""
+        await self._seek({topic: inbox.next_offset for topic, inbox in self.inboxes.items()})
+        self.halted = False
+        self._reader.wants_changed()
+
+    async def quiesce(self) -> None:
+        """Let the running round finish its transaction, and begin no other."""
+        self.halted = True
+        if self._round is not None:
+            await asyncio.wait([self._round])
+
+    def accept(self, topic: str, batch: Batch) -> int | None:
+        """Queue a fetched batch. A batch that does not follow is refused: returns the offset to seek back to."""
+        if not self.ready:
+            return None
+        inbox = self.inboxes[topic]
+        if not inbox.accept(batch):
+            return inbox.begin_seek()
+        return None
+
+    async def seek_back(self, topic: str, offset: int) -> None:
+        """Read a refused range again. Raises StateError when retention has deleted it meanwhile."""
+        bounds = (await self._reader.bounds([topic], self.number))[topic]
+        if bounds.begin > offset:
+            raise StateError(
+                f"{self._settings.topic(topic)} partition {self.number}: offsets {offset} to {bounds.begin - 1} were "
+                "deleted by retention before they were read. Raise the topic's retention, then start the worker again."
+            )
+        await self._seek({topic: offset})
+
+    @property
+    def due(self) -> bool:
+        """True when a round has something to do."""
+        return self._unfinished or time.monotonic() >= self._tick_at or any(box.waiting for box in self.inboxes.values())
+
+    def begin_round(self, failed: Callable[[BaseException], None]) -> None:
+        """Start a round unless one is running, or the partition is not at work."""
+        if not self.ready or self.halted or self._round is not None or not self.due:
+            return
+        self.round_began = time.monotonic()
+        self._round = asyncio.get_running_loop().create_task(self._run_round())
+        self._round.add_done_callback(lambda done: self._round_done(done, failed))
+
+    def _round_done(self, done: asyncio.Task[None], failed: Callable[[BaseException], None]) -> None:
+        self._round = None
+        self.round_began = None
+        error = asyncio.CancelledError() if done.cancelled() else done.exception()
+        if error is not None:
+            failed(error)
+        elif self.ready and not self.halted and self.due:
+            self._reader.wake(self.number)
+
+    async def _run_round(self) -> None:
+        task = self._task
+        assert task is not None
+        try:
+            taken = self._take(task)
+            self._tick(task)
+            self._rounds.inc()
+            self._batch_records.observe(taken)
+            await self._work(task)
+        except BaseException:
+            await self._producer.abort()
+            raise
+        self._hold(task.held())
+
+    def _take(self, task: Task) -> int:
+        taken = 0
+        for topic, inbox in self.inboxes.items():
+            records: list[Record] = inbox.drain()
+            if records:
+                task.take(topic, records)
+                taken += len(records)
+        if taken:
+            self._reader.wants_changed()
+        self._queue_records.set(sum(len(inbox.records) for inbox in self.inboxes.values()))
+        return taken
+
+    def _tick(self, task: Task) -> None:
+        now = time.monotonic()
+        if now < self._tick_at:
+            return
+        self._tick_at = now + self._settings.tick_interval_ms / 1000
+        caught_up = set()
+        for topic, inbox in self.inboxes.items():
+            state = self._reader.fetch_state(topic, self.number)
+            if state is None:
+                continue
+            inbox.lag.set(max(0, state.end - inbox.next_offset))
+            if inbox.next_offset >= state.end and state.age_s <= FETCH_AGE_S_MAX and not inbox.records:
+                caught_up.add(topic)
+        task.tick(time.time_ns() // 1_000_000, frozenset(caught_up))
+
+    async def _work(self, task: Task) -> None:
+        while True:
+            effects = task.step(self._settings.transaction_steps_max)
+            if not effects.empty:
+                await self._producer.commit(effects)
+            self._unfinished = effects.more
+            if not effects.more or self.halted:
+                return
+            await asyncio.sleep(0)
+
+    def _hold(self, topics: frozenset[str]) -> None:
+        changed = False
+        for topic, inbox in self.inboxes.items():
+            held = topic in topics
+            changed |= held != inbox.held
+            inbox.held = held
+        if changed:
+            self._reader.wants_changed()
+
+    async def _start_reading(self, starts: Mapping[str, int]) -> None:
+        bounds = await self._reader.bounds(self.inboxes, self.number)
+        positions = {}
+        for topic, (begin, end) in bounds.items():
+            start = starts.get(topic, begin)
+            if start > end:
+                raise StateError(
+                    f"The state of {self._stage.name} partition {self.number} has read {self._settings.topic(topic)} up "
+                    f"to offset {start}, but the topic ends at {end}: it was deleted and made again, or lost data. "
+                    "Restore the topic, or start with a new topic prefix."
+                )
+            if start < begin:
+                metrics.RECORDS_EXPIRED.labels(self._stage.name, topic, self.number).inc(begin - start)
+                log.warning(
+                    "retention deleted records before they were read",
+                    extra={"topic": topic, "partition": self.number, "from_offset": start, "to_offset": begin},
+                )
+            positions[topic] = max(start, begin)
+        for topic, position in positions.items():
+            self.inboxes[topic].next_offset = position
+        self.ready = True
+        await self._seek(positions)
+        self._reader.wants_changed()
+        self._reader.wake(self.number)
+
+    async def _seek(self, positions: Mapping[str, int]) -> None:
+        for topic in positions:
+            self.inboxes[topic].seeking = True
+        await self._reader.seek(self.number, positions)
+        for topic in positions:
+            self.inboxes[topic].seeking = False
