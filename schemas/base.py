@@ -19,7 +19,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\s|]+$")]
 """An id given by another system: no white space, no ``|`` (it separates the parts of our own keys)."""
 CustomerId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\s|:]+$")]
-"""A customer id of the CRM. Without colon: ``anon:``, ``card:``, ``device:``, ``email:`` are customers not yet known."""
+"""A customer id of the CRM. No colon: ``anon:``, ``card:``, ``device:``, ``email:`` begin those of the unknown."""
 Brand = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Amount = Annotated[str, Field(pattern=r"^-?\d{1,12}(\.\d{1,4})?$", strict=True)]
 """Money on the wire: a decimal string in major units, never a float. Inside: integer minor units."""

@@ -212,5 +212,3 @@ class CampaignRecord(Event):
     published_at: AwareDatetime | None = None
     campaign: Campaign | None = None
     rules: BrandRules | None = None
-
-

@@ -51,5 +51,12 @@ class KnownBrands(Wire):
     brands: list[Brand]
 
 
-ControlRecord = Annotated[ReplayMode | LiveMode | KnownBrands, Field(discriminator="kind")]
-"""A record on ``control``, written to every partition. ``replay`` and ``live`` have the key ``mode``, ``brands`` its own."""
+class FeedContinue(Wire):
+    """Go on with a source at which a worker stopped because too many of its records were bad."""
+
+    kind: Literal["continue"]
+    source: str
+
+
+ControlRecord = Annotated[ReplayMode | LiveMode | KnownBrands | FeedContinue, Field(discriminator="kind")]
+"""A record on ``control``, written to every partition. Key of ``replay`` and ``live``: ``mode``; else the kind."""

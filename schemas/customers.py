@@ -40,7 +40,7 @@ class ContactPoint(Wire):
 
 
 class CustomerProfile(Event):
-    """The CRM's whole view of a customer for one brand; a later one replaces it (consents: per consent, latest wins)."""
+    """The CRM's whole view of a customer for one brand; a later one replaces it (of consents the latest)."""
 
     type: Literal["customer.registered", "customer.updated"]
     customer_id: CustomerId

@@ -124,7 +124,7 @@ class Trigger(Closed):
 
 
 class SourceCounts(Closed):
-    """Cumulative counts of one source in one task. Over all tasks: in = accepted + duplicate + ignored + quarantined."""
+    """Cumulative counts of one source in one task; over all tasks, received is the sum of what became of it."""
 
     received: int = Field(0, description="Records read from the input topic, marks not counted (intake).")
     ignored: int = Field(0, description="Voided and training receipts (intake).")

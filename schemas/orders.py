@@ -9,6 +9,8 @@ from pydantic import Field
 from schemas.base import Amount, Currency, CustomerEventBase, Identifier, Quantity, Wire
 
 OrderChannel = Literal["web", "app", "phone", "fax", "email", "sales_rep", "marketplace"]
+CartId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\s|#]+$")]
+"""A cart id. No ``#``: it numbers the rounds of a cart in episode keys."""
 LINES_MAX = 10_000
 """Most lines one order, receipt, cart or return may carry."""
 
@@ -37,7 +39,7 @@ class OrderPlaced(CustomerEventBase):
 
     type: Literal["order.placed"]
     order_id: Identifier
-    cart_id: Identifier | None = Field(None, description="The cart that became this order, where the shop knows it.")
+    cart_id: CartId | None = Field(None, description="The cart that became this order, where the shop knows it.")
     checkout_id: Identifier | None = None
     channel: OrderChannel
     payment_method: str | None = Field(None, max_length=64)
@@ -106,7 +108,7 @@ class ReturnBase(CustomerEventBase):
 
 
 class ReturnRequested(ReturnBase):
-    """The customer announced a return. It counts at once: nobody wants a review request for a parcel on its way back."""
+    """The customer announced a return. It counts at once: no review request for what is on its way back."""
 
     type: Literal["return.requested"]
 
@@ -129,6 +131,4 @@ class RefundIssued(ReturnBase):
     type: Literal["refund.issued"]
 
 
-ReturnEvent = Annotated[
-    ReturnRequested | ReturnReceived | ReturnRejected | RefundIssued, Field(discriminator="type")
-]
+ReturnEvent = Annotated[ReturnRequested | ReturnReceived | ReturnRejected | RefundIssued, Field(discriminator="type")]

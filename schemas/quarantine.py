@@ -45,5 +45,5 @@ class QuarantineEntry(Closed):
     reason: str
     message: str
     sha256: str
-    bytes: int
+    size: int
     value: bytes

@@ -63,7 +63,9 @@ CHANNELS: tuple[str, ...] = ("email", "push", "sms", "onsite", "telesales", "pri
 
 INTERNAL: tuple[Topic, ...] = (
     Topic("identity-events", "identifier", "Envelope", "cuepoint", ("intake",), ("identity",)),
-    Topic("customer-events", "customer id", "Envelope", "cuepoint", ("intake", "identity", "decide"), ("decide", "sink")),
+    Topic(
+        "customer-events", "customer id", "Envelope", "cuepoint", ("intake", "identity", "decide"), ("decide", "sink")
+    ),
     Topic("intake-changelog", "state key", "(internal)", "cuepoint", ("intake",), ("intake",), "compact"),
     Topic("identity-changelog", "state key", "(internal)", "cuepoint", ("identity",), ("identity",), "compact"),
     Topic("decide-changelog", "state key", "(internal)", "cuepoint", ("decide",), ("decide",), "compact"),
@@ -84,7 +86,9 @@ OUTPUTS: tuple[Topic, ...] = (
         Topic(f"triggers.{channel}", "customer id", "Trigger", "cuepoint", ("decide",), (f"{channel} service",))
         for channel in CHANNELS
     ),
-    Topic("quarantine", "source topic-partition-offset", "(original bytes)", "cuepoint", ("intake",), ("sink", "tools")),
+    Topic(
+        "quarantine", "source topic-partition-offset", "(original bytes)", "cuepoint", ("intake",), ("sink", "tools")
+    ),
 )
 
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in (*INPUTS, *INTERNAL, *OUTPUTS)}

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.base import Amount, Currency, CustomerEventBase, CustomerId, Identifier, Quantity, Wire
-from schemas.orders import LINES_MAX
+from schemas.orders import LINES_MAX, CartId
 
 
 class WebBase(CustomerEventBase):
@@ -52,7 +52,7 @@ class CartUpdated(WebBase):
     """The whole cart as it is now; no lines: it was emptied."""
 
     type: Literal["cart.updated"]
-    cart_id: Identifier
+    cart_id: CartId
     currency: Currency
     lines: list[CartLine] = Field(max_length=LINES_MAX)
 
@@ -61,7 +61,7 @@ class CheckoutStarted(WebBase):
     """The visitor entered the checkout with a cart."""
 
     type: Literal["checkout.started"]
-    cart_id: Identifier
+    cart_id: CartId
     checkout_id: Identifier | None = None
 
 

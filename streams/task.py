@@ -75,7 +75,7 @@ class Task(Protocol):
         """The wall clock, at most once a second and when idle too. ``caught_up``: input topics read to their end."""
 
     def step(self, budget: int) -> Effects:
-        """Work off what was taken, at most about ``budget`` records or timers; says in ``more`` whether some is left."""
+        """Work off what was taken, at most about ``budget`` records or timers; ``more`` says whether some is left."""
 
     def held(self) -> frozenset[str]:
         """Input topics of which the task wants no more records for now (backpressure, alignment)."""

@@ -1,31 +1,34 @@
-"""The catalogue's topics on a broker: create, compare, describe, delete. Also the one way to say "no broker there"."""
+"""The catalogue's topics on a broker: create, compare, describe, delete."""
 
 from __future__ import annotations
 
-import logging
-import socket
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
-from kafka.net.compat import KafkaNetClient
 
 from schemas.topics import TOPICS, Topic
+from streams.admin_client import REQUEST_TIMEOUT_S, connect, reason
 from streams.errors import BrokerError
 from streams.settings import Settings
 
-CONNECT_TIMEOUT_S = 5.0
-REQUEST_TIMEOUT_S = 30.0
-START_ONE = "start one (cuepoint broker start) or set CUEPOINT_BOOTSTRAP_SERVERS to its host:port"
-APPLY = "cuepoint topics apply creates it"
-
-_log_level_lock = threading.Lock()
+__all__ = [
+    "Difference",
+    "TopicState",
+    "check_topics",
+    "configs",
+    "connect",
+    "delete_topics",
+    "describe",
+    "differences",
+    "ensure_topics",
+    "partitions",
+]
 
 
 @dataclass(frozen=True)
@@ -53,47 +56,6 @@ class Difference:
         return f"topic {self.topic} has {self.field} {self.found}, expected {self.expected}"
 
 
-def connect(bootstrap_servers: str, timeout_s: float = CONNECT_TIMEOUT_S) -> KafkaAdminClient:
-    """An admin client (also a context manager) of a broker that was seen to answer.
-
-    Raises BrokerError with one sentence, and logs nothing, when within about ``timeout_s``: an address has no valid
-    form, a host name is unknown, nothing listens or answers, what answers is no Kafka broker, or the broker tells
-    clients to go to an address that cannot be reached.
-    """
-    deadline = time.monotonic() + timeout_s
-    problems = {address: _problem(address, deadline) for address in _addresses(bootstrap_servers)}
-    usable = [f"{host}:{port}" for (host, port), problem in problems.items() if problem is None]
-    if not usable:
-        text = "; ".join(f"{host}:{port} {problem}" for (host, port), problem in problems.items())
-        raise BrokerError(f"No Kafka broker: {text}. Unless the broker is still starting, {START_ONE}.")
-    clients: list[KafkaNetClient] = []
-
-    def remember(**config: Any) -> KafkaNetClient:
-        clients.append(KafkaNetClient(**config))
-        return clients[0]
-
-    with _quiet_client_log():
-        try:
-            admin = KafkaAdminClient(
-                bootstrap_servers=usable,
-                bootstrap_timeout_ms=max(500, int((deadline - time.monotonic()) * 1000)),
-                request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
-                kafka_client=remember,
-            )
-        except KafkaError as error:
-            _close_half_open(clients)
-            raise BrokerError(
-                f"What listens at {', '.join(usable)} does not answer as a Kafka broker ({_reason(error)}): another "
-                f"program, a controller's port, or a port that wants TLS; {START_ONE}."
-            ) from error
-        try:
-            _check_advertised(clients[0], usable, deadline)
-        except BrokerError:
-            admin.close()
-            raise
-    return admin
-
-
 def ensure_topics(settings: Settings, only: Iterable[str] | None = None) -> list[str]:
     """Create what is missing of the catalogue (``only``: these names, without prefix) in one request.
 
@@ -119,8 +81,8 @@ def ensure_topics(settings: Settings, only: Iterable[str] | None = None) -> list
             if code not in (0, TopicAlreadyExistsError.errno):
                 raise BrokerError(
                     f"Topic {name} could not be created: {message or for_code(code).__name__}. Correct the settings "
-                    f"partitions = {settings.partitions} and replication = {settings.replication}, or ask for the right "
-                    "to create topics (cuepoint topics plan shows what is missing)."
+                    f"partitions = {settings.partitions} and replication = {settings.replication}, or ask for the "
+                    "right to create topics (cuepoint topics plan shows what is missing)."
                 )
         admin.wait_for_topics(list(wanted), timeout_ms=int(REQUEST_TIMEOUT_S * 1000))
     return created
@@ -138,8 +100,8 @@ def check_topics(settings: Settings, names: Iterable[str] | None = None) -> None
     way_out = (
         "Create what is missing with: cuepoint topics apply."
         if all(found.kind == "missing" for found in wrong)
-        else f"Set CUEPOINT_PARTITIONS to what the broker has, or use another topic prefix (now {settings.topic_prefix}): "
-        "partitions cannot change once customers are placed."
+        else f"Set CUEPOINT_PARTITIONS to what the broker has, or use another topic prefix (not {settings.topic_prefix}"
+        "): partitions cannot change once customers are placed."
     )
     raise BrokerError(f"On {settings.bootstrap_servers} {text}. {way_out}")
 
@@ -147,7 +109,9 @@ def check_topics(settings: Settings, names: Iterable[str] | None = None) -> None
 def differences(settings: Settings, names: Iterable[str] | None = None) -> list[Difference]:
     """What differs between catalogue and broker, in the order of the catalogue. Raises BrokerError."""
     states = describe(settings, names)
-    return [found for topic in _chosen(names) for found in _compare(topic, states.get(settings.topic(topic.name)), settings)]
+    return [
+        found for topic in _chosen(names) for found in _compare(topic, states.get(settings.topic(topic.name)), settings)
+    ]
 
 
 def describe(settings: Settings, names: Iterable[str] | None = None) -> dict[str, TopicState]:
@@ -185,8 +149,8 @@ def delete_topics(settings: Settings, *, prefix: str) -> list[str]:
         for topic in answer["topics"]:
             if topic["error_code"] not in (0, UnknownTopicOrPartitionError.errno):
                 raise BrokerError(
-                    f"Topic {topic['name']} could not be deleted: {for_code(topic['error_code']).__name__}; ask for the "
-                    "right to delete topics, or use another topic prefix."
+                    f"Topic {topic['name']} could not be deleted: {for_code(topic['error_code']).__name__}; ask for "
+                    "the right to delete topics, or use another topic prefix."
                 )
         deadline = time.monotonic() + REQUEST_TIMEOUT_S
         while set(present) & set(admin.list_topics()) and time.monotonic() < deadline:
@@ -245,69 +209,8 @@ def _admin(settings: Settings) -> Iterator[KafkaAdminClient]:
         except KafkaError as error:
             raise BrokerError(
                 f"The broker at {settings.bootstrap_servers} refused or did not finish a request about topics "
-                f"({_reason(error)}); see its log, then try again."
+                f"({reason(error)}); see its log, then try again."
             ) from error
-
-
-def _addresses(bootstrap_servers: str) -> list[tuple[str, int]]:
-    addresses = []
-    for part in bootstrap_servers.split(","):
-        host, colon, port = part.strip().rpartition(":")
-        if not colon or not host.strip("[]") or not port.isdigit() or not 0 < int(port) < 65_536:
-            raise BrokerError(
-                f"bootstrap_servers = {bootstrap_servers!r}: {part.strip()!r} is not host:port; set "
-                "CUEPOINT_BOOTSTRAP_SERVERS to host:port, several separated by commas."
-            )
-        addresses.append((host.strip("[]"), int(port)))
-    return addresses
-
-
-def _problem(address: tuple[str, int], deadline: float) -> str | None:
-    """Why no connection can be made to this address, as the end of a sentence; None when it can."""
-    try:
-        socket.create_connection(address, timeout=max(0.2, deadline - time.monotonic())).close()
-    except socket.gaierror:
-        return "has a host name that is not known"
-    except ConnectionRefusedError:
-        return "refuses connections (nothing listens there)"
-    except TimeoutError:
-        return "does not answer"
-    except OSError as error:
-        return f"cannot be reached ({error.strerror or error})"
-    return None
-
-
-def _check_advertised(client: KafkaNetClient, bootstrap: list[str], deadline: float) -> None:
-    nodes = [(node.host, node.port) for node in client.cluster.brokers()]
-    problems = [(node, _problem(node, deadline)) for node in nodes]
-    bad = next(((node, problem) for node, problem in problems if problem), None)
-    if bad and all(problem for _, problem in problems):
-        (host, port), problem = bad
-        raise BrokerError(
-            f"The broker at {', '.join(bootstrap)} tells clients to use {host}:{port}, which {problem}; correct its "
-            "advertised.listeners, or make that name known on this machine."
-        )
-
-
-def _close_half_open(clients: list[KafkaNetClient]) -> None:
-    """The admin client's constructor leaves its thread running when it fails."""
-    for client in clients:
-        network = client._manager._net
-        client.close()
-        network.stop()
-
-
-@contextmanager
-def _quiet_client_log() -> Iterator[None]:
-    """The client logs a line for each failed attempt; the one sentence of a BrokerError replaces them."""
-    logger = logging.getLogger("kafka")
-    with _log_level_lock:
-        level = logger.level
-        logger.setLevel(logging.CRITICAL + 1)
-        try:
-            yield
-        finally:
-            logger.setLevel(level)
 
 
 def _describe_configs(admin: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
@@ -315,7 +218,3 @@ def _describe_configs(admin: KafkaAdminClient, names: list[str]) -> dict[str, di
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, wanted) for name in names]
     found = admin.describe_configs(resources, config_filter="all").get("topic", {})
     return {name: {key: entry["value"] for key, entry in found.get(name, {}).items()} for name in names}
-
-
-def _reason(error: KafkaError) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+with warnings.catch_warnings():
+    # While it is imported, kafka-python 3.0 calls functions that Python 3.11 and 3.12 deprecate.
+    warnings.filterwarnings("ignore", message="(read|open)_text is deprecated", category=DeprecationWarning)
+    import kafka  # noqa: F401
 
 from deploy.local.broker import LocalBroker
 from streams.settings import Settings

@@ -9,8 +9,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import time
 from collections.abc import Mapping
@@ -19,8 +17,8 @@ from types import TracebackType
 
 from deploy.local import jars, ports, process
 from deploy.local.config import BROKER_SETTINGS
+from streams.admin_client import connect
 from streams.errors import BrokerError, PlatformError
-from streams.topics_admin import connect
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -133,7 +131,7 @@ class LocalBroker:
     def _recorded(self) -> dict[str, int]:
         try:
             recorded = json.loads(self.pid_file.read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except (OSError, ValueError) as error:
             raise PlatformError(f"The pid file {self.pid_file} cannot be read ({error}); remove it.") from error
@@ -153,8 +151,8 @@ class LocalBroker:
         running = process.command_line(pid) if pid else None
         if running and self._marker not in running:
             raise PlatformError(
-                f"The pid file {self.pid_file} is stale: process {pid} is another program ({running[:60]}), and was left "
-                f"alone. Remove {self.pid_file}."
+                f"The pid file {self.pid_file} is stale: process {pid} is another program ({running[:60]}), and was "
+                f"left alone. Remove {self.pid_file}."
             )
 
     def _prepare_directory(self) -> None:
@@ -210,11 +208,12 @@ class LocalBroker:
         # The JVM's quick compiler alone: this program runs for a second.
         arguments = [command[0], "-XX:TieredStopAtLevel=1", *command[1:], "kafka.tools.StorageTool", "format"]
         arguments += ["--cluster-id", cluster_id.replace("-", "A", 1), "--config", str(self._properties)]
-        done = subprocess.run(arguments, capture_output=True, text=True, timeout=self.start_timeout_s, check=False)
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False)
         if done.returncode:
-            reason = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+            reason = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[0]
             raise PlatformError(
-                f"Kafka could not format {self.directory / 'data'} ({reason[:300]}); remove that directory and start again."
+                f"Kafka could not format {self.directory / 'data'} ({reason[:300]}); remove that "
+                "directory and start again."
             )
 
     def _wait_until_ready(self, pid: int) -> None:
@@ -222,12 +221,12 @@ class LocalBroker:
         while True:
             if not process.runs(pid, self._marker):
                 raise PlatformError(self._why_it_ended())
-            if _answers(self.port, timeout_s=deadline - time.monotonic()):
+            if ports.answers_as_kafka(self.port, timeout_s=deadline - time.monotonic()):
                 break
             if time.monotonic() > deadline:
                 raise PlatformError(
-                    f"The broker did not answer on port {self.port} within {self.start_timeout_s:.0f} s and was ended; its "
-                    f"log is {self.log_file}."
+                    f"The broker did not answer on port {self.port} within {self.start_timeout_s:.0f} s and was ended; "
+                    f"its log is {self.log_file}."
                 )
             time.sleep(0.05)
         try:
@@ -236,16 +235,14 @@ class LocalBroker:
             raise PlatformError(f"The broker started but is not usable: {error} Its log is {self.log_file}.") from error
 
     def _why_it_ended(self) -> str:
-        text = "".join(
-            file.read_text(errors="replace") for file in (self._output_file, self.log_file) if file.exists()
-        )
+        text = "".join(file.read_text(errors="replace") for file in (self._output_file, self.log_file) if file.exists())
         if "Address already in use" in text:
             return _port_in_use(self.port)
         if "No space left on device" in text:
             return f"The disk of {self.directory} is full; free some space or name another directory."
         errors = [line for line in text.splitlines() if "ERROR" in line or "FATAL" in line or "Error" in line]
         reason = f": {errors[0].strip()[:300]}" if errors else ""
-        return f"The broker ended while starting{reason}. Its log is {self.log_file}, what it printed {self._output_file}."
+        return f"The broker ended while starting{reason}. Its log is {self.log_file}, its output {self._output_file}."
 
 
 def _port_in_use(port: int) -> str:
@@ -253,20 +250,3 @@ def _port_in_use(port: int) -> str:
         f"Port {port} of {ports.LOCALHOST} is in use by another program; end that one, or give another port "
         f"(cuepoint broker start --port, and CUEPOINT_BOOTSTRAP_SERVERS={ports.LOCALHOST}:<port>)."
     )
-
-
-def _answers(port: int, timeout_s: float) -> bool:
-    """Whether a Kafka broker answers the oldest request there is, ApiVersions version 0.
-
-    A broker listens before it serves, so a connection alone proves nothing.
-    """
-    correlation = 7
-    request = struct.pack(">hhih", 18, 0, correlation, -1)
-    try:
-        with socket.create_connection((ports.LOCALHOST, port), timeout=1.0) as connection:
-            connection.settimeout(max(0.1, timeout_s))
-            connection.sendall(struct.pack(">i", len(request)) + request)
-            answer = connection.recv(8)
-    except OSError:
-        return False
-    return len(answer) == 8 and struct.unpack(">ii", answer)[1] == correlation

@@ -28,6 +28,9 @@ BROKER_SETTINGS: dict[str, str] = {
     # No waiting for more members of a group, and quick detection of dead ones where a client asks for it.
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
+    # After a restart the controller first waits for the old registration to time out: 9 s by default.
+    "broker.heartbeat.interval.ms": "500",
+    "broker.session.timeout.ms": "3000",
     # The cleaner takes its buffer from the heap at start; the default of 128 MB is a quarter of ours.
     "log.cleaner.dedupe.buffer.size": "16777216",
 }

@@ -30,7 +30,9 @@ def java_executable() -> str:
     java = java or shutil.which("java")
     way_out = f"install a Java runtime of version {JAVA_MAJOR_MIN} or newer (Debian: openjdk-17-jre-headless)"
     if java is None:
-        raise PlatformError(f"The local broker needs Java, and none is on PATH or in JAVA_HOME; {way_out}, {OTHER_WAYS}.")
+        raise PlatformError(
+            f"The local broker needs Java, and none is on PATH or in JAVA_HOME; {way_out}, {OTHER_WAYS}."
+        )
     major, version = _java_version(java)
     if major < JAVA_MAJOR_MIN:
         raise PlatformError(f"{java} is Java {version}, too old for Kafka {KAFKA_VERSION}; {way_out}, {OTHER_WAYS}.")
@@ -41,7 +43,9 @@ def _java_version(java: str) -> tuple[int, str]:
     try:
         done = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise PlatformError(f"{java} cannot be run ({error}); repair the installation of Java, {OTHER_WAYS}.") from error
+        raise PlatformError(
+            f"{java} cannot be run ({error}); repair the installation of Java, {OTHER_WAYS}."
+        ) from error
     found = re.search(r'version "((?:1\.)?(\d+)[^"]*)"', done.stderr + done.stdout)
     if found is None:
         raise PlatformError(f"{java} does not state a version; repair the installation of Java, {OTHER_WAYS}.")
@@ -82,8 +86,8 @@ def verify(home: Path) -> None:
         else:
             continue
         raise PlatformError(
-            f"Kafka's jars in {home} are not the ones expected: {problem}. Remove {home} and start again, so that Maven "
-            "fetches them anew; if it happens again, Maven's repository serves other files."
+            f"Kafka's jars in {home} are not the ones expected: {problem}. Remove {home} and start again, so that "
+            "Maven fetches them anew; if it happens again, Maven's repository serves other files."
         )
 
 

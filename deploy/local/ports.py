@@ -1,9 +1,10 @@
-"""Free TCP ports for servers on this machine."""
+"""TCP ports of this machine: which are free, and whether a Kafka broker answers on one."""
 
 from __future__ import annotations
 
 import secrets
 import socket
+import struct
 from pathlib import Path
 
 LOCALHOST = "127.0.0.1"
@@ -35,6 +36,23 @@ def free_ports(count: int) -> list[int]:
         if port not in ports and is_free(port):
             ports.append(port)
     return ports
+
+
+def answers_as_kafka(port: int, timeout_s: float) -> bool:
+    """Whether a Kafka broker answers the oldest request there is, ApiVersions version 0.
+
+    A broker listens before it serves, so a connection alone proves nothing.
+    """
+    correlation = 7
+    request = struct.pack(">hhih", 18, 0, correlation, -1)
+    try:
+        with socket.create_connection((LOCALHOST, port), timeout=1.0) as connection:
+            connection.settimeout(max(0.1, timeout_s))
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            answer = connection.recv(8)
+    except OSError:
+        return False
+    return len(answer) == 8 and struct.unpack(">ii", answer)[1] == correlation
 
 
 def _first_ephemeral_port() -> int:

@@ -33,10 +33,11 @@ def command_line(pid: int) -> str | None:
         return None
     if Path("/proc/self/cmdline").exists():
         try:
-            # A process that ended and was not reaped by its parent has an empty command line: it is gone too.
-            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip() or None
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             return None
+        # A process that ended and was not reaped by its parent has no arguments any more: it is gone too.
+        return b" ".join(arguments).decode(errors="replace").strip() or None
     done = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return done.stdout.strip() or None
 

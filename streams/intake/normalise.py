@@ -243,5 +243,3 @@ def identifiers(event: Event) -> Iterator[tuple[str, str]]:
                 yield "email", point.hash
         for card in event.loyalty_cards:
             yield "card", card
-
-

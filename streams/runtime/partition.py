@@ -147,7 +147,9 @@ class Partition:
     @property
     def due(self) -> bool:
         """True when a round has something to do."""
-        return self._unfinished or time.monotonic() >= self._tick_at or any(box.waiting for box in self.inboxes.values())
+        if self._unfinished or time.monotonic() >= self._tick_at:
+            return True
+        return any(inbox.waiting for inbox in self.inboxes.values())
 
     def begin_round(self, failed: Callable[[BaseException], None]) -> None:
         """Start a round unless one is running, or the partition is not at work."""
@@ -233,8 +235,8 @@ class Partition:
             start = starts.get(topic, begin)
             if start > end:
                 raise StateError(
-                    f"The state of {self._stage.name} partition {self.number} has read {self._settings.topic(topic)} up "
-                    f"to offset {start}, but the topic ends at {end}: it was deleted and made again, or lost data. "
+                    f"The state of {self._stage.name} partition {self.number} has read {self._settings.topic(topic)} "
+                    f"up to offset {start}, but the topic ends at {end}: it was deleted and made again, or lost data. "
                     "Restore the topic, or start with a new topic prefix."
                 )
             if start < begin:

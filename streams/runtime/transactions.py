@@ -90,14 +90,14 @@ class PartitionProducer:
         metrics.TRANSACTIONS_ABORTED.labels(self._stage.name).inc()
         try:
             await asyncio.wait_for(self._producer.abort_transaction(), STOP_TIMEOUT_S)
-        except Exception:  # noqa: S110 - fenced, lost or never begun: the broker or the next owner aborts it
+        except Exception:  # fenced, lost or never begun: the broker or the next owner aborts it
             pass
 
     async def stop(self) -> None:
         """Close connections; bounded, never raises."""
         try:
             await asyncio.wait_for(self._producer.stop(), STOP_TIMEOUT_S)
-        except Exception:  # noqa: S110 - what could not be closed dies with the process
+        except Exception:  # what could not be closed dies with the process
             pass
 
     async def _send(self, effects: Effects) -> list[asyncio.Future[Any]]:
@@ -121,9 +121,9 @@ class PartitionProducer:
         batch = producer.create_batch()
         delivered: list[asyncio.Future[Any]] = []
         for key, value, headers in rows:
-            if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
+            if batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is None:
                 delivered.append(await producer.send_batch(batch, topic, partition=partition))
                 batch = producer.create_batch()
-                batch.append(key=key, value=value, timestamp=None, headers=headers)
+                batch.append(key=key, value=value, timestamp=None, headers=list(headers))
         delivered.append(await producer.send_batch(batch, topic, partition=partition))
         return delivered

@@ -1,0 +1,49 @@
+"""Gates: may a message that is due go? Each is a small pure function that says yes, or no with a reason code.
+
+``standing`` asks those that depend on the customer and the campaign alone, in the documented order; what depends on
+other messages (slot, caps) is asked at the release (``streams.decide.slots``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streams.decide.gates.base import Answer
+from streams.decide.gates.consent import consent
+from streams.decide.gates.content import content
+from streams.decide.gates.lifecycle import lifecycle
+from streams.decide.gates.time_zone import time_zone
+from streams.decide.rules import Compiled
+from streams.decide.view import View
+
+
+@dataclass(slots=True)
+class Standing:
+    """The answers so far, in order; the last one decides."""
+
+    answers: list[Answer]
+    channel: str | None = None
+    language: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """The reason code of the gate that stopped the message; empty when all let it pass."""
+        return self.answers[-1].reason
+
+
+def standing(view: View, campaign: Compiled, brand: str, channel: str | None = None) -> Standing:
+    """Ask lifecycle, consent and reach, content, zone. ``channel``: already chosen, else the first that works."""
+    result = Standing([lifecycle(view, campaign, brand)])
+    if result.reason:
+        return result
+    channels = campaign.campaign.channels if channel is None else [channel]
+    answer, result.channel = consent(view, campaign, brand, channels)
+    result.answers.append(answer)
+    if result.channel is None:
+        return result
+    answer, result.language = content(view, campaign, brand)
+    result.answers.append(answer)
+    if result.language is None:
+        return result
+    result.answers.append(time_zone(view, campaign, brand, result.channel))
+    return result

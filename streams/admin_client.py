@@ -1,0 +1,130 @@
+"""A connection to the broker for administration, and the one way to say that there is no broker."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
+
+from streams.errors import BrokerError
+
+CONNECT_TIMEOUT_S = 5.0
+REQUEST_TIMEOUT_S = 30.0
+START_ONE = "start one (cuepoint broker start) or set CUEPOINT_BOOTSTRAP_SERVERS to its host:port"
+
+_log_level_lock = threading.Lock()
+
+
+def connect(bootstrap_servers: str, timeout_s: float = CONNECT_TIMEOUT_S) -> KafkaAdminClient:
+    """An admin client (also a context manager) of a broker that was seen to answer.
+
+    Raises BrokerError with one sentence, and logs nothing, when within about ``timeout_s``: an address has no valid
+    form, a host name is unknown, nothing listens or answers, what answers is no Kafka broker, or the broker tells
+    clients to go to an address that cannot be reached.
+    """
+    deadline = time.monotonic() + timeout_s
+    problems = {address: _problem(address, deadline) for address in _addresses(bootstrap_servers)}
+    usable = [f"{host}:{port}" for (host, port), problem in problems.items() if problem is None]
+    if not usable:
+        text = "; ".join(f"{host}:{port} {problem}" for (host, port), problem in problems.items())
+        raise BrokerError(f"No Kafka broker: {text}. Unless the broker is still starting, {START_ONE}.")
+    clients: list[KafkaNetClient] = []
+
+    def remember(**config: Any) -> KafkaNetClient:
+        clients.append(KafkaNetClient(**config))
+        return clients[0]
+
+    with _quiet_client_log():
+        try:
+            admin = KafkaAdminClient(
+                bootstrap_servers=usable,
+                bootstrap_timeout_ms=max(500, int((deadline - time.monotonic()) * 1000)),
+                request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
+                kafka_client=remember,
+            )
+        except KafkaError as error:
+            _close_half_open(clients)
+            raise BrokerError(
+                f"What listens at {', '.join(usable)} does not answer as a Kafka broker ({reason(error)}): another "
+                f"program, a controller's port, or a port that wants TLS; {START_ONE}."
+            ) from error
+        try:
+            _check_advertised(clients[0], usable, deadline)
+        except BrokerError:
+            admin.close()
+            raise
+    return admin
+
+
+def reason(error: KafkaError) -> str:
+    """The client's error as the middle of a sentence."""
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _addresses(bootstrap_servers: str) -> list[tuple[str, int]]:
+    addresses = []
+    for part in bootstrap_servers.split(","):
+        host, colon, port = part.strip().rpartition(":")
+        if not colon or not host.strip("[]") or not port.isdigit() or not 0 < int(port) < 65_536:
+            raise BrokerError(
+                f"bootstrap_servers = {bootstrap_servers!r}: {part.strip()!r} is not host:port; set "
+                "CUEPOINT_BOOTSTRAP_SERVERS to host:port, several separated by commas."
+            )
+        addresses.append((host.strip("[]"), int(port)))
+    return addresses
+
+
+def _problem(address: tuple[str, int], deadline: float) -> str | None:
+    """Why no connection can be made to this address, as the end of a sentence; None when it can."""
+    try:
+        socket.create_connection(address, timeout=max(0.2, deadline - time.monotonic())).close()
+    except socket.gaierror:
+        return "has a host name that is not known"
+    except ConnectionRefusedError:
+        return "refuses connections (nothing listens there)"
+    except TimeoutError:
+        return "does not answer"
+    except OSError as error:
+        return f"cannot be reached ({error.strerror or error})"
+    return None
+
+
+def _check_advertised(client: KafkaNetClient, bootstrap: list[str], deadline: float) -> None:
+    nodes = [(node.host, node.port) for node in client.cluster.brokers()]
+    problems = [(node, _problem(node, deadline)) for node in nodes]
+    bad = next(((node, problem) for node, problem in problems if problem), None)
+    if bad and all(problem for _, problem in problems):
+        (host, port), problem = bad
+        raise BrokerError(
+            f"The broker at {', '.join(bootstrap)} tells clients to use {host}:{port}, which {problem}; correct its "
+            "advertised.listeners, or make that name known on this machine."
+        )
+
+
+def _close_half_open(clients: list[KafkaNetClient]) -> None:
+    """The admin client's constructor leaves its thread running when it fails."""
+    for client in clients:
+        network = client._manager._net
+        client.close()
+        network.stop()
+
+
+@contextmanager
+def _quiet_client_log() -> Iterator[None]:
+    """The client logs a line for each failed attempt; the one sentence of a BrokerError replaces them."""
+    logger = logging.getLogger("kafka")
+    with _log_level_lock:
+        level = logger.level
+        logger.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)

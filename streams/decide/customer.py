@@ -1,0 +1,255 @@
+"""One customer's fold: what an event or a timer does to the state, and which decisions come of it.
+
+Pure: logical time comes with each call; nothing is written but to the state and to ``made`` and ``alarms``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from schemas.envelope import Envelope
+from streams.decide import facts, slots
+from streams.decide.gates import standing
+from streams.decide.gates.base import Answer
+from streams.decide.occasions import ARMED_BY, OCCASIONS
+from streams.decide.occasions.base import Occasion, Verdict
+from streams.decide.records import Episode, Made, correction, decision
+from streams.decide.rules import Compiled, Rules
+from streams.decide.state import (
+    CORRECTION_MS,
+    DECIDED_KEPT_MS,
+    RECENT_IDS_MAX,
+    SENT_MAX,
+    CustomerState,
+    Sent,
+)
+from streams.decide.view import View
+
+EPISODE_RANK, SLOT_RANK = 1, 2
+"""At equal times: events (rank 0), episode timers, slot releases."""
+CONSENT_EVENTS = frozenset({"customer.registered", "customer.updated", "feedback"})
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A customer's timer for the partition's heap: order is (due, rank, customer, name)."""
+
+    due: int
+    rank: int
+    customer: str
+    name: str
+
+
+class CustomerFold:
+    """Folds events and timers into customer states. One per partition; holds no customer."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.live_from: int | None = None
+        """What came due before it is not sent; None: not live, or always was."""
+        self.made: list[Made] = []
+        """Decisions made since it was last emptied, in order."""
+        self.alarms: list[Alarm] = []
+        """Timers set since it was last emptied."""
+
+    def view(self, state: CustomerState, now: int) -> View:
+        """The customer at a logical time."""
+        return View(state, now, self.rules.at(now), self.rules)
+
+    def apply(self, state: CustomerState, event: Envelope) -> bool:
+        """Apply a customer's event at its effective time; False when it is a copy of one seen before."""
+        if is_copy(state, event):
+            return False
+        if event.type == "customer.erased":
+            self._erase(state, event)
+            return True
+        facts.apply(state, event)
+        view = self.view(state, event.eff)
+        if state.sent:
+            self._correct(view, event)
+        for occasion in ARMED_BY.get(event.type, ()):
+            for campaign in view.rules.by_trigger.get((event.brand, occasion.name), ()):
+                self._arm(view, occasion, campaign, event.brand, event)
+        return True
+
+    def rearm(self, state: CustomerState, now: int) -> None:
+        """Arm every campaign's episodes from the facts: after new campaigns, and after a merge."""
+        view = self.view(state, now)
+        for (brand, name), campaigns in sorted(view.rules.by_trigger.items()):
+            for campaign in campaigns:
+                self._arm(view, OCCASIONS[name], campaign, brand, None)
+
+    def pop(self, state: CustomerState, name: str, now: int) -> None:
+        """An episode timer is due at ``now``."""
+        del state.timers[name]
+        brand, campaign_id, episode_key, step = name.split("|")
+        view = self.view(state, now)
+        campaign = view.rules.campaigns.get(campaign_id)
+        number = int(step)
+        if campaign is None or brand not in campaign.campaign.brands or number > len(campaign.campaign.steps):
+            return
+        occasion = OCCASIONS[campaign.campaign.occasion]
+        verdict = occasion.check(view, campaign, brand, episode_key, campaign.campaign.steps[number - 1].after)
+        if verdict.kind == "wait":
+            self._set_timer(state, name, verdict.until)
+        elif verdict.kind != "end":
+            due = Episode(brand, campaign.id, episode_key, number, now, now + campaign.campaign.valid_for)
+            self._came_due(view, campaign, due, verdict)
+        if occasion.rearms_at_pop:
+            self._arm(view, occasion, campaign, brand, None)
+
+    def release(self, state: CustomerState, name: str, now: int) -> None:
+        """A slot is released at ``now``."""
+        slots.release(self, self.view(state, now), name)
+
+    def decide(
+        self,
+        view: View,
+        campaign: Compiled,
+        episode: Episode,
+        outcome: str,
+        reason: str,
+        *,
+        channel: str | None = None,
+        language: str | None = None,
+        answers: Iterable[Answer] = (),
+        verdict: Verdict,
+    ) -> Made:
+        """Write a final record (sent or suppressed) and remember that it is decided."""
+        made = decision(
+            view,
+            campaign,
+            episode,
+            outcome,
+            reason,
+            channel=channel,
+            language=language,
+            answers=[Answer("episode", reason if verdict.kind == "suppress" else "", verdict.value), *answers],
+            items=verdict.items,
+            inputs=verdict.inputs,
+        )
+        self.made.append(made)
+        state = view.state
+        state.decided[episode.key] = view.now
+        if len(state.decided) > 64:
+            _forget_decided(state, view.now)
+        if campaign.campaign.occasion == "cart_abandoned":
+            name = f"{episode.brand}|{campaign.id}|{episode.episode.split('#')[0]}"
+            number = state.rounds.get(name, (1, -1, False))[0]
+            state.rounds[name] = (number, view.now, False)
+        return made
+
+    def wait(self, state: CustomerState, episode: Episode, until: int) -> None:
+        """Put a candidate back to waiting."""
+        self._set_timer(state, episode.key, until)
+
+    def open_slot(self, state: CustomerState, name: str, release: int) -> None:
+        """A slot was opened: it wants to be released."""
+        self.alarms.append(Alarm(release, SLOT_RANK, state.customer, name))
+
+    def _came_due(self, view: View, campaign: Compiled, due: Episode, verdict: Verdict) -> None:
+        if verdict.kind == "suppress":
+            self.decide(view, campaign, due, "suppressed", verdict.reason, verdict=verdict)
+            return
+        asked = standing(view, campaign, due.brand)
+        if asked.reason:
+            self.decide(view, campaign, due, "suppressed", asked.reason, answers=asked.answers, verdict=verdict)
+            return
+        slots.enter(self, view, campaign, due, asked, verdict)
+
+    def _arm(self, view: View, occasion: Occasion, campaign: Compiled, brand: str, event: Envelope | None) -> None:
+        state, now = view.state, view.now
+        for arming in occasion.arm(view, campaign, brand, event):
+            for number, step in enumerate(campaign.campaign.steps, 1):
+                due = max(arming.anchor + step.after, now)
+                name = f"{brand}|{campaign.id}|{arming.episode}|{number}"
+                armed = state.timers.get(name)
+                if armed is not None:
+                    if due < armed:
+                        self._set_timer(state, name, due)
+                    continue
+                if arming.anchor + step.after + campaign.campaign.valid_for < now:
+                    continue
+                if name in state.decided or slots.holds(state, brand, campaign.id, arming.episode, number):
+                    continue
+                self._set_timer(state, name, due)
+
+    def _set_timer(self, state: CustomerState, name: str, due: int) -> None:
+        state.timers[name] = due
+        self.alarms.append(Alarm(due, EPISODE_RANK, state.customer, name))
+
+    def _correct(self, view: View, event: Envelope) -> None:
+        state = view.state
+        if view.now - state.sent[0].decided > CORRECTION_MS or len(state.sent) > SENT_MAX:
+            state.sent = [s for s in state.sent if view.now - s.decided <= CORRECTION_MS][-SENT_MAX:]
+        for sent in state.sent:
+            if sent.corrected:
+                continue
+            reason = self._undone(view, sent, event)
+            if reason is not None:
+                self._take_back(view, sent, event, reason)
+
+    def _undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
+        if event.type in CONSENT_EVENTS:
+            known = view.state.consents.get(f"{sent.brand}|{sent.channel}|{sent.purpose}")
+            return "consent_withdrawn" if known is not None and not known[0] else None
+        occasion = OCCASIONS[sent.occasion]
+        if event.brand != sent.brand or event.type not in occasion.undone_by:
+            return None
+        return occasion.undone(view, sent, event)
+
+    def _take_back(self, view: View, sent: Sent, event: Envelope, reason: str) -> None:
+        now, wrong = view.now, event.at <= sent.decided
+        if wrong:
+            outcome = "cancelled" if now <= sent.valid_until and not sent.delivered else "regretted"
+        else:
+            rules = view.brand(sent.brand)
+            in_flight = rules.rules.in_flight if rules is not None else 0
+            if sent.delivered or now >= sent.decided + in_flight:
+                return
+            outcome = "cancelled"
+        sent.corrected = True
+        late = event.eff > event.at
+        self.made.append(correction(view, sent, outcome, reason, event_id=event.id, late=late))
+
+    def _erase(self, state: CustomerState, event: Envelope) -> None:
+        view = self.view(state, event.eff)
+        for name in sorted(state.slots):
+            slots.abandon(self, view, name, "erased")
+        for sent in state.sent:
+            if not sent.corrected and view.now - sent.decided <= CORRECTION_MS:
+                self._take_back(view, sent, event, "erased")
+        empty = CustomerState(state.version, state.customer)
+        for field in CustomerState.__struct_fields__:
+            if field not in ("version", "customer", "recent_ids"):
+                setattr(state, field, getattr(empty, field))
+
+
+def is_copy(state: CustomerState, event: Envelope) -> bool:
+    """Whether an event was seen before; remembers it if not. 64-bit BLAKE2b of the natural id or event id."""
+    name = f"{event.brand}|{event.nid}" if event.nid else event.id
+    number = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
+    if number in state.recent_ids or _seen_by_nature(state, event):
+        return True
+    state.recent_ids.append(number)
+    if len(state.recent_ids) > RECENT_IDS_MAX:
+        del state.recent_ids[0]
+    return False
+
+
+def _seen_by_nature(state: CustomerState, event: Envelope) -> bool:
+    if event.type == "order.placed":
+        known = state.purchases.get(f"{event.brand}|{event.data['order']}")
+        return known is not None and known.at >= 0
+    if event.type == "pos.receipt":
+        name = f"{event.brand}|{event.data['receipt']}"
+        return name in state.purchases or name in state.returns
+    return False
+
+
+def _forget_decided(state: CustomerState, now: int) -> None:
+    horizon = now - DECIDED_KEPT_MS
+    if next(iter(state.decided.values())) < horizon:
+        state.decided = {key: at for key, at in state.decided.items() if at >= horizon}

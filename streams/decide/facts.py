@@ -1,0 +1,300 @@
+"""How events change a customer's facts, and what follows from the facts: kept quantities, matched returns.
+
+Nothing here knows campaigns. Rules: docs/semantics.md, "Facts".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from schemas.envelope import Envelope
+from streams.decide.state import (
+    CART_KEPT_MS,
+    CARTS_MAX,
+    LINES_KEPT_MS,
+    LINES_MAX,
+    PURCHASES_MAX,
+    RETURN_WINDOW_MS,
+    Cart,
+    CustomerState,
+    Line,
+    Profile,
+    Purchase,
+    Return,
+    ReturnLine,
+)
+
+STORE = "store"
+PURCHASE_TYPES = frozenset({"order.placed", "pos.receipt"})
+RETURN_TYPES = frozenset({"return.requested", "return.received", "return.rejected", "refund.issued"})
+TRADE_TYPES = PURCHASE_TYPES | RETURN_TYPES | {"order.changed", "order.cancelled"}
+"""Events after which purchases, or what is kept of them, may differ."""
+WITHDRAWN_BY_UNSUBSCRIBE = ("marketing", "review")
+
+Matched = dict[tuple[str, str], int]
+"""(purchase id, line) -> quantity that came back."""
+
+
+def apply(state: CustomerState, event: Envelope) -> None:
+    """Change the facts by one event (already known to be no copy)."""
+    if event.brand:
+        state.markets[event.brand] = event.market
+    function = _APPLY.get(event.type)
+    if function is not None:
+        function(state, event)
+
+
+def matched_returns(state: CustomerState, brand: str) -> Matched:
+    """Match the brand's returns to purchase lines; what matches nothing waits."""
+    matched: Matched = {}
+    returns = [r for r in state.returns.values() if r.brand == brand and not r.void]
+    if not returns:
+        return matched
+    newest_first = sorted(
+        (p for p in state.purchases.values() if p.brand == brand and p.lines and p.at >= 0),
+        key=lambda p: (p.at, p.id),
+        reverse=True,
+    )
+    for item in sorted(returns, key=lambda r: (r.at, r.id)):
+        if item.order is not None:
+            named = state.purchases.get(f"{brand}|{item.order}")
+            sources = [named] if named is not None and named.lines and named.at >= 0 else []
+        else:
+            sources = [p for p in newest_first if p.at <= item.at]
+        sources = [p for p in sources if item.at - p.at <= RETURN_WINDOW_MS]
+        for line in item.lines:
+            _match_line(matched, sources, line, by_line=item.order is not None and line.line is not None)
+    return matched
+
+
+def _match_line(matched: Matched, sources: list[Purchase], returned: ReturnLine, *, by_line: bool) -> None:
+    left = returned.qty
+    for purchase in sources:
+        for line in purchase.lines:
+            if (line.line != returned.line) if by_line else (line.product != returned.product):
+                continue
+            key = (purchase.id, line.line)
+            taken = min(left, line.qty - matched.get(key, 0))
+            if taken > 0:
+                matched[key] = matched.get(key, 0) + taken
+                left -= taken
+            if not left:
+                return
+
+
+def is_kept(purchase: Purchase, matched: Matched) -> bool:
+    """Whether something of a placed purchase stays with the customer."""
+    if purchase.at < 0 or purchase.cancelled:
+        return False
+    if purchase.folded_kept is not None:
+        return purchase.folded_kept
+    return any(line.qty > matched.get((purchase.id, line.line), 0) for line in purchase.lines)
+
+
+def kept_purchases(state: CustomerState, brand: str) -> list[Purchase]:
+    """The brand's kept purchases, oldest first (by time, then id)."""
+    matched = matched_returns(state, brand)
+    kept = [p for p in state.purchases.values() if p.brand == brand and is_kept(p, matched)]
+    kept.sort(key=lambda p: (p.at, p.id))
+    return kept
+
+
+def bought_since(state: CustomerState, brand: str, since: int) -> tuple[dict[str, int], list[Purchase]]:
+    """Product -> quantity bought of the brand at or after ``since``, and the purchases, oldest first."""
+    purchases = [
+        p for p in state.purchases.values() if p.brand == brand and p.at >= since and p.at >= 0 and not p.cancelled
+    ]
+    purchases.sort(key=lambda p: (p.at, p.id))
+    quantities: dict[str, int] = {}
+    for purchase in purchases:
+        for line in purchase.lines:
+            quantities[line.product] = quantities.get(line.product, 0) + line.qty
+    return quantities, purchases
+
+
+def fold(state: CustomerState, now: int) -> None:
+    """Forget the lines of purchases older than ``LINES_KEPT_MS``, keeping whether they were kept; drop old returns."""
+    horizon = now - LINES_KEPT_MS
+    lines = sum(len(p.lines) for p in state.purchases.values())
+    old = [p for p in state.purchases.values() if p.lines and 0 <= p.at < horizon]
+    if lines > LINES_MAX:
+        old = _oldest_beyond(state, lines)
+    for purchase in old:
+        purchase.folded_kept = is_kept(purchase, matched_returns(state, purchase.brand))
+    for purchase in old:
+        purchase.lines = []
+        purchase.delivered = {}
+    if old:
+        for key in [key for key, item in state.returns.items() if item.at < horizon]:
+            del state.returns[key]
+    if len(state.purchases) > PURCHASES_MAX:
+        for purchase in sorted(state.purchases.values(), key=lambda p: (p.at, p.id))[:-PURCHASES_MAX]:
+            del state.purchases[f"{purchase.brand}|{purchase.id}"]
+
+
+def _oldest_beyond(state: CustomerState, lines: int) -> list[Purchase]:
+    old = []
+    for purchase in sorted(state.purchases.values(), key=lambda p: (p.at, p.id)):
+        if lines <= LINES_MAX:
+            break
+        if purchase.lines:
+            old.append(purchase)
+            lines -= len(purchase.lines)
+    return old
+
+
+def _purchase(state: CustomerState, event: Envelope, key: str) -> Purchase:
+    name = f"{event.brand}|{key}"
+    purchase = state.purchases.get(name)
+    if purchase is None:
+        purchase = state.purchases[name] = Purchase(key, event.brand)
+    return purchase
+
+
+def _lines(rows: Iterable[dict[str, object]]) -> list[Line]:
+    return [Line(row["line"], row["product"], row["qty"], row["price"]) for row in rows]  # type: ignore[arg-type]
+
+
+def _order_placed(state: CustomerState, event: Envelope) -> None:
+    fold(state, event.eff)
+    purchase = _purchase(state, event, event.data["order"])
+    purchase.at, purchase.channel = event.at, event.data["channel"]
+    if not purchase.changed:
+        purchase.lines = _lines(event.data["lines"])
+    purchase.cart = event.data.get("cart", "")
+    cart = state.carts.get(f"{event.brand}|{purchase.cart}")
+    if cart is not None and event.at >= cart.activity:
+        end_cart(state, cart)
+
+
+def _order_changed(state: CustomerState, event: Envelope) -> None:
+    purchase = _purchase(state, event, event.data["order"])
+    if purchase.folded_kept is None:
+        purchase.lines, purchase.changed = _lines(event.data["lines"]), True
+
+
+def _order_cancelled(state: CustomerState, event: Envelope) -> None:
+    _purchase(state, event, event.data["order"]).cancelled = True
+
+
+def _order_delivered(state: CustomerState, event: Envelope) -> None:
+    purchase = _purchase(state, event, event.data["order"])
+    purchase.delivered_at = max(purchase.delivered_at, event.at)
+    if not event.data["lines"]:
+        purchase.delivered_all = True
+    for row in event.data["lines"]:
+        purchase.delivered[row["line"]] = purchase.delivered.get(row["line"], 0) + row["qty"]
+
+
+def _receipt(state: CustomerState, event: Envelope) -> None:
+    fold(state, event.eff)
+    key, rows = event.data["receipt"], event.data["lines"]
+    sales = [row for row in rows if row["kind"] == "sale"]
+    if sales:
+        purchase = _purchase(state, event, key)
+        purchase.at, purchase.channel, purchase.lines = event.at, STORE, _lines(sales)
+    back = [ReturnLine(None, row["product"], row["qty"]) for row in rows if row["kind"] == "return"]
+    if back:
+        state.returns[f"{event.brand}|{key}"] = Return(key, event.brand, event.at, None, back)
+
+
+def _returned(state: CustomerState, event: Envelope) -> None:
+    fold(state, event.eff)
+    lines = [ReturnLine(row["line"], row["product"], row["qty"]) for row in event.data["lines"]]
+    key = event.data["return"]
+    void = event.type == "return.rejected"
+    state.returns[f"{event.brand}|{key}"] = Return(key, event.brand, event.at, event.data["order"], lines, void)
+
+
+def _cart_updated(state: CustomerState, event: Envelope) -> None:
+    brand, key = event.brand, event.data["cart"]
+    if any(p.cart == key and p.at >= event.at and p.brand == brand for p in state.purchases.values()):
+        return
+    cart = state.carts.get(f"{brand}|{key}")
+    if cart is not None and event.at < cart.activity:
+        cart.started = min(cart.started, event.at)
+        return
+    if not event.data["lines"]:
+        if cart is not None:
+            end_cart(state, cart)
+        return
+    started = event.at if cart is None else cart.started
+    lines = [(row["product"], row["qty"], row["price"]) for row in event.data["lines"]]
+    state.carts[f"{brand}|{key}"] = Cart(key, brand, started, event.at, lines, event.id)
+    if cart is None and len(state.carts) > 1:
+        _bound_carts(state, event.eff)
+
+
+def _bound_carts(state: CustomerState, now: int) -> None:
+    for cart in [cart for cart in state.carts.values() if cart.activity < now - CART_KEPT_MS]:
+        end_cart(state, cart)
+    while len(state.carts) > CARTS_MAX:
+        end_cart(state, min(state.carts.values(), key=lambda cart: (cart.activity, cart.id)))
+
+
+def end_cart(state: CustomerState, cart: Cart) -> None:
+    """A cart was emptied, ordered or forgotten; what was decided in its round is over."""
+    del state.carts[f"{cart.brand}|{cart.id}"]
+    start, end = f"{cart.brand}|", f"|{cart.id}"
+    for name, (number, decided, _) in state.rounds.items():
+        if decided >= 0 and name.startswith(start) and name.endswith(end):
+            state.rounds[name] = (number, decided, True)
+
+
+def _profile(state: CustomerState, event: Envelope) -> None:
+    data = event.data
+    state.profile = Profile(
+        data["birth"],
+        data["email_domain"],
+        data["language"],
+        data["country"],
+        data["zone"],
+        data["home_store"],
+        data["preferred"],
+        data["company"],
+    )
+    if data["registered"] is not None:
+        state.registered[event.brand] = data["registered"]
+    for row in data["consents"]:
+        set_consent(state, f"{event.brand}|{row['channel']}|{row['purpose']}", row["granted"], row["at"])
+    for row in data["reach"]:
+        state.reach[row["channel"]] = row["reachable"]
+
+
+def set_consent(state: CustomerState, key: str, granted: bool, at: int) -> None:
+    """The latest word counts; at equal times a withdrawal."""
+    known = state.consents.get(key)
+    if known is None or at > known[1] or (at == known[1] and not granted):
+        state.consents[key] = (granted, at)
+
+
+def _feedback(state: CustomerState, event: Envelope) -> None:
+    channel, status = event.data["channel"], event.data["status"]
+    if status in ("unsubscribed", "complained"):
+        for purpose in WITHDRAWN_BY_UNSUBSCRIBE:
+            set_consent(state, f"{event.brand}|{channel}|{purpose}", False, event.at)
+    elif status == "bounced" and event.data["permanent"]:
+        state.reach[channel] = False
+    elif status == "delivered":
+        wanted = event.data["decision"]
+        for sent in reversed(state.sent):
+            if sent.id == wanted if wanted else (sent.brand == event.brand and sent.channel == channel):
+                sent.delivered = True
+                break
+
+
+_APPLY: dict[str, Callable[[CustomerState, Envelope], None]] = {
+    "order.placed": _order_placed,
+    "order.changed": _order_changed,
+    "order.cancelled": _order_cancelled,
+    "order.delivered": _order_delivered,
+    "pos.receipt": _receipt,
+    "return.requested": _returned,
+    "return.received": _returned,
+    "return.rejected": _returned,
+    "refund.issued": _returned,
+    "cart.updated": _cart_updated,
+    "customer.registered": _profile,
+    "customer.updated": _profile,
+    "feedback": _feedback,
+}

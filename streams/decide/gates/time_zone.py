@@ -1,0 +1,19 @@
+"""Zone: whoever is promised a quiet night or a message on his birthday needs a known time zone."""
+
+from __future__ import annotations
+
+from streams.decide.gates.base import Answer
+from streams.decide.rules import Compiled
+from streams.decide.view import View
+
+
+def time_zone(view: View, campaign: Compiled, brand: str, channel: str) -> Answer:
+    """Reason: zone_unknown."""
+    name = view.zone(brand)
+    if name is not None:
+        return Answer("zone", "", name)
+    rules = view.brand(brand)
+    quiet = rules is not None and rules.quiet_hours(channel) is not None
+    if quiet or campaign.campaign.occasion == "birthday":
+        return Answer("zone", "zone_unknown", "profile, market and brand name no zone")
+    return Answer("zone", "", "not needed")

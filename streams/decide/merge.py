@@ -1,0 +1,76 @@
+"""How two customers become one. Adding up is commutative; consents take the most restrictive.
+
+``merge.out`` reaches the source's partition and ``merge.expected`` the target's, both in order at their effective time.
+The source's owner sends the state as ``merge.in`` and keeps a forwarding pointer. Until it is there, the target's own
+events and timers are parked, then applied at their logical times.
+"""
+
+from __future__ import annotations
+
+import base64
+
+from schemas.envelope import Envelope
+from streams.decide.state import (
+    RECENT_IDS_MAX,
+    STATE_VERSION,
+    Cart,
+    CustomerState,
+    decode_state,
+    encode_state,
+)
+
+
+def leave(state: CustomerState, event: Envelope) -> tuple[CustomerState, Envelope]:
+    """``merge.out``: the pointer that stays, and the ``merge.in`` that carries the state to the target."""
+    target = event.data["to"]
+    carried = Envelope(
+        id=f"merge.in/{event.data['merge']}",
+        type="merge.in",
+        source=event.source,
+        customer=target,
+        at=event.at,
+        eff=event.eff,
+        data={
+            "merge": event.data["merge"],
+            "from": state.customer,
+            "state": base64.b64encode(encode_state(state)).decode(),
+        },
+    )
+    return CustomerState(STATE_VERSION, state.customer, moved_to=target), carried
+
+
+def absorb(state: CustomerState, event: Envelope) -> None:
+    """``merge.in``: add the other state to this one."""
+    other = decode_state(base64.b64decode(event.data["state"]))
+    state.profile = state.profile or other.profile
+    state.registered = {**other.registered, **state.registered}
+    state.markets = {**other.markets, **state.markets}
+    for key, (granted, at) in other.consents.items():
+        known = state.consents.get(key)
+        state.consents[key] = (granted, at) if known is None else (granted and known[0], max(at, known[1]))
+    for channel, reachable in other.reach.items():
+        state.reach[channel] = reachable and state.reach.get(channel, True)
+    for key, cart in other.carts.items():
+        mine = state.carts.get(key)
+        state.carts[key] = cart if mine is None else _one_cart(mine, cart)
+    state.purchases = {**other.purchases, **state.purchases}
+    state.returns = {**other.returns, **state.returns}
+    for name, due in other.timers.items():
+        state.timers[name] = min(due, state.timers.get(name, due))
+    for name, slot in other.slots.items():
+        if name in state.slots:
+            state.slots[name].candidates += slot.candidates
+        else:
+            state.slots[name] = slot
+    state.decided = dict(sorted({**other.decided, **state.decided}.items(), key=lambda row: row[1]))
+    for name, rounds in other.rounds.items():
+        state.rounds[name] = max(rounds, state.rounds.get(name, rounds))
+    for brand, sends in other.ledger.items():
+        state.ledger[brand] = sorted([*sends, *state.ledger.get(brand, [])], key=lambda send: send[1])
+    state.sent = sorted([*other.sent, *state.sent], key=lambda sent: (sent.decided, sent.id))
+    state.recent_ids = [*other.recent_ids, *state.recent_ids][-RECENT_IDS_MAX:]
+
+
+def _one_cart(a: Cart, b: Cart) -> Cart:
+    newer = max(a, b, key=lambda cart: (cart.activity, cart.event))
+    return Cart(newer.id, newer.brand, min(a.started, b.started), newer.activity, newer.lines, newer.event)

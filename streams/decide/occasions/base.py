@@ -1,0 +1,78 @@
+"""What every occasion answers: which episodes it arms, and whether one that comes due still holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from schemas.envelope import Envelope
+from streams.decide.rules import Compiled
+from streams.decide.state import Sent
+from streams.decide.view import View
+
+ITEMS_MAX = 20
+"""Most items that one message names; the most valuable stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arming:
+    """An episode and the moment that its steps count from."""
+
+    episode: str
+    anchor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``go``: due. ``suppress``: due, not to be sent for ``reason``. ``wait``: not before ``until``. ``end``: over."""
+
+    kind: Literal["go", "suppress", "wait", "end"]
+    reason: str = ""
+    until: int = 0
+    value: str = ""
+    """What the episode gate looked at, for the explanation."""
+    items: list[tuple[str, int]] = field(default_factory=list)
+    since: int = 0
+    """From when on purchases undo the message."""
+    inputs: tuple[str, ...] = ()
+
+
+END = Verdict("end")
+
+
+class Occasion(Protocol):
+    """A kind of moment. Implementations are stateless; everything they know is in the view."""
+
+    name: str
+    triggers: frozenset[str]
+    """Event types after which ``arm`` is asked."""
+    undone_by: frozenset[str]
+    """Event types after which ``undone`` is asked (consents and erasures are looked at for all occasions)."""
+    rearms_at_pop: bool
+    """Whether ``arm`` is asked again when one of its timers has popped."""
+
+    def arm(self, view: View, campaign: Compiled, brand: str, event: Envelope | None) -> list[Arming]:
+        """The episodes that should be waiting now. ``event``: what just happened; None at a pop or a new campaign."""
+
+    def check(self, view: View, campaign: Compiled, brand: str, episode: str, after: int) -> Verdict:
+        """Whether an episode still holds at ``view.now``; ``after``: the step's delay."""
+
+    def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
+        """The reason why a sent message should not have gone, or need not go any more; None: it stands."""
+
+
+def most_valuable(lines: dict[str, tuple[int, int]]) -> list[tuple[str, int]]:
+    """Items (product, quantity) of product -> (quantity, value), most valuable first, then by product."""
+    ordered = sorted(lines.items(), key=lambda row: (-row[1][1], row[0]))
+    return [(product, quantity) for product, (quantity, _) in ordered[:ITEMS_MAX]]
+
+
+def bought_reason(channel: str) -> str:
+    """The reason code of a purchase by its channel."""
+    return "bought_in_store" if channel == "store" else "bought_online"
+
+
+def bought_by(event: Envelope) -> str:
+    """The purchase id of a purchase event."""
+    purchase: str = event.data["order"] if event.type == "order.placed" else event.data["receipt"]
+    return purchase

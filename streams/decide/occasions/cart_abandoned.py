@@ -1,0 +1,87 @@
+"""Cart abandoned: a cart with lines, left alone for a while; what was bought anywhere leaves it.
+
+Episode: the cart id, with a counter from the second round on. Sources: web sessions, orders, till receipts.
+"""
+
+from __future__ import annotations
+
+from schemas.envelope import Envelope
+from streams.decide.facts import PURCHASE_TYPES
+from streams.decide.occasions.base import END, Arming, Verdict, bought_by, bought_reason, most_valuable
+from streams.decide.rules import Compiled, minor
+from streams.decide.state import Cart, Sent
+from streams.decide.view import View
+
+
+class CartAbandoned:
+    """See the module."""
+
+    name = "cart_abandoned"
+    triggers = frozenset({"cart.updated"})
+    undone_by = PURCHASE_TYPES
+    rearms_at_pop = False
+
+    def arm(self, view: View, campaign: Compiled, brand: str, event: Envelope | None) -> list[Arming]:
+        """The event's cart, or at a new campaign every open cart of the brand."""
+        if event is not None:
+            cart = view.state.carts.get(f"{brand}|{event.data['cart']}")
+            carts = [] if cart is None else [cart]
+        else:
+            carts = sorted((c for c in view.state.carts.values() if c.brand == brand), key=lambda c: c.id)
+        return [Arming(_episode(cart, _round(view, campaign, cart)), cart.activity) for cart in carts]
+
+    def check(self, view: View, campaign: Compiled, brand: str, episode: str, after: int) -> Verdict:
+        """Open lines: what is in the cart less what was bought since it was started."""
+        cart = view.state.carts.get(f"{brand}|{episode.split('#')[0]}")
+        if cart is None or episode != _episode(cart, _known_round(view, campaign, cart)[0]):
+            return END
+        if cart.activity + after > view.now:
+            return Verdict("wait", until=cart.activity + after)
+        bought, purchases = view.bought_since(brand, cart.started)
+        lines: dict[str, tuple[int, int]] = {}
+        left = dict(bought)
+        for product, quantity, price in cart.lines:
+            taken = min(quantity, left.get(product, 0))
+            if taken:
+                left[product] -= taken
+            if quantity > taken:
+                known = lines.get(product, (0, 0))
+                lines[product] = (known[0] + quantity - taken, known[1] + (quantity - taken) * price)
+        inputs = (cart.event, *(purchase.id for purchase in purchases))
+        worth = sum(value for _, value in lines.values())
+        value = f"open lines {len(lines)} of {len(cart.lines)}, worth {worth}"
+        if not lines:
+            wanted = {product for product, _, _ in cart.lines}
+            channel = next(
+                (p.channel for p in reversed(purchases) if any(line.product in wanted for line in p.lines)), ""
+            )
+            return Verdict("suppress", bought_reason(channel), value=value, inputs=inputs)
+        if campaign.options.min_value is not None:
+            rules = view.brand(brand)
+            if rules is not None and worth < minor(campaign.options.min_value, rules.rules.currency):
+                return Verdict("suppress", "below_min_value", value=value, inputs=inputs)
+        return Verdict("go", value=value, items=most_valuable(lines), since=cart.started, inputs=inputs)
+
+    def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
+        """Everything that the reminder named has been bought since the cart was started."""
+        bought, purchases = view.bought_since(sent.brand, sent.since)
+        if any(quantity > bought.get(product, 0) for product, quantity in sent.items):
+            return None
+        this = bought_by(event)
+        return next((bought_reason(p.channel) for p in purchases if p.id == this), None)
+
+
+def _episode(cart: Cart, number: int) -> str:
+    return cart.id if number == 1 else f"{cart.id}#{number}"
+
+
+def _known_round(view: View, campaign: Compiled, cart: Cart) -> tuple[int, int, bool]:
+    return view.state.rounds.get(f"{cart.brand}|{campaign.id}|{cart.id}", (1, -1, False))
+
+
+def _round(view: View, campaign: Compiled, cart: Cart) -> int:
+    number, decided, ended = _known_round(view, campaign, cart)
+    if decided >= 0 and (ended or cart.activity >= decided + campaign.options.rearm_after):
+        number += 1
+        view.state.rounds[f"{cart.brand}|{campaign.id}|{cart.id}"] = (number, -1, False)
+    return number

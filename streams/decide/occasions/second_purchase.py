@@ -1,0 +1,73 @@
+"""Second purchase: an offer that fits the first purchase, in the days in which a second one is likely.
+
+Episode: the id of the first kept purchase, so that a customer whose first order came back is new again.
+Sources: orders, returns, till receipts, catalogue.
+"""
+
+from __future__ import annotations
+
+from schemas.envelope import Envelope
+from streams.decide.facts import TRADE_TYPES
+from streams.decide.occasions.base import END, Arming, Verdict
+from streams.decide.rules import Compiled
+from streams.decide.state import Purchase, Sent
+from streams.decide.view import View
+
+
+class SecondPurchase:
+    """See the module."""
+
+    name = "second_purchase"
+    triggers = TRADE_TYPES
+    undone_by = TRADE_TYPES
+    rearms_at_pop = False
+
+    def arm(self, view: View, campaign: Compiled, brand: str, event: Envelope | None) -> list[Arming]:
+        """The brand's earliest kept purchase."""
+        kept = view.kept(brand)
+        return [Arming(kept[0].id, kept[0].at)] if kept else []
+
+    def check(self, view: View, campaign: Compiled, brand: str, episode: str, after: int) -> Verdict:
+        """Still kept, still the only one, still in the window, and something fits."""
+        first = view.state.purchases.get(f"{brand}|{episode}")
+        if first is None or first.at < 0:
+            return END
+        if first.at + after > view.now:
+            return Verdict("wait", until=first.at + after)
+        kept = view.kept(brand)
+        inputs = tuple(purchase.id for purchase in kept[:10])
+        value = f"kept purchases {len(kept)}"
+        if all(purchase.id != first.id for purchase in kept):
+            return Verdict("suppress", "returned", value=value, inputs=(first.id,))
+        if len(kept) > 1:
+            return Verdict("suppress", "bought_again", value=value, inputs=inputs)
+        if view.now > first.at + campaign.options.window:
+            return Verdict("suppress", "window_over", value=value, inputs=inputs)
+        accessory = _accessory(view, brand, first)
+        if accessory is None:
+            return Verdict("suppress", "no_accessory", value=value, inputs=inputs)
+        return Verdict("go", value=f"{value}, fits {accessory}", items=[(accessory, 1)], since=first.at, inputs=inputs)
+
+    def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
+        """Another kept purchase, or the first one not kept any more."""
+        kept = view.kept(sent.brand)
+        if all(purchase.id != sent.episode for purchase in kept):
+            return "returned"
+        return "bought_again" if len(kept) > 1 else None
+
+
+def _accessory(view: View, brand: str, first: Purchase) -> str | None:
+    matched = view.matched(brand)
+    worth: dict[str, int] = {}
+    for line in first.lines:
+        kept = line.qty - matched.get((first.id, line.line), 0)
+        if kept > 0:
+            worth[line.product] = worth.get(line.product, 0) + kept * line.price
+    owned = {line.product for p in view.state.purchases.values() if p.brand == brand for line in p.lines}
+    for product in sorted(worth, key=lambda product: (-worth[product], product)):
+        item = view.item(brand, product)
+        for accessory in item.accessories if item is not None else ():
+            fitting = view.item(brand, accessory)
+            if fitting is not None and fitting.available and accessory not in owned:
+                return accessory
+    return None

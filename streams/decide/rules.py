@@ -1,0 +1,179 @@
+"""What is in force at a moment: campaigns, brand rules, catalogue; every version with the time it counts from."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from schemas.base import Closed, to_minor, to_ms
+from schemas.campaigns import OPTIONS, BrandRules, Campaign, QuietHours
+from schemas.envelope import Envelope
+
+VERSIONS_MAX = 64
+"""Versions of one product, or of the rules, that a partition keeps; the oldest go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A campaign as the core uses it: options parsed, times in milliseconds."""
+
+    id: str
+    version: str
+    campaign: Campaign
+    options: Any
+    starts: int
+    ends: int
+
+    @property
+    def priority(self) -> int:
+        """Higher goes first."""
+        return self.campaign.priority
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """A brand's rules as the core uses them."""
+
+    rules: BrandRules
+    version: str
+    quiet: dict[str, QuietHours]
+
+    def quiet_hours(self, channel: str) -> QuietHours | None:
+        """The channel's own quiet hours, else those of ``*``; None when there are none."""
+        rule = self.quiet.get(channel) or self.quiet.get("*")
+        return rule if rule is not None and rule.start != rule.end else None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A product of the catalogue."""
+
+    product: str
+    name: str
+    category: str | None
+    available: bool
+    accessories: tuple[str, ...]
+
+
+class RuleSet:
+    """Campaigns and brand rules in force together; never changed once made."""
+
+    __slots__ = ("brands", "by_trigger", "campaigns", "version")
+
+    def __init__(self, campaigns: Mapping[str, Compiled], brands: Mapping[str, Brand], version: int) -> None:
+        self.campaigns = dict(campaigns)
+        self.brands = dict(brands)
+        self.version = version
+        self.by_trigger: dict[tuple[str, str], list[Compiled]] = {}
+        """(brand, occasion) -> campaigns, by id."""
+        for campaign in sorted(self.campaigns.values(), key=lambda c: c.id):
+            for brand in campaign.campaign.brands:
+                self.by_trigger.setdefault((brand, campaign.campaign.occasion), []).append(campaign)
+
+
+class Rules:
+    """All versions of campaigns, brand rules and products that one partition knows."""
+
+    def __init__(self) -> None:
+        self._times: list[int] = []
+        self._sets: list[RuleSet] = [RuleSet({}, {}, 0)]
+        self._items: dict[tuple[str, str], tuple[list[int], list[Item], list[str]]] = {}
+        """(brand, product) -> times, versions, event ids."""
+
+    def at(self, now: int) -> RuleSet:
+        """The rules in force at a logical time."""
+        times = self._times
+        if not times or now >= times[-1]:
+            return self._sets[-1]
+        return self._sets[bisect_right(times, now)]
+
+    def last_known(self, campaign: str) -> Compiled:
+        """A campaign's newest version, even if it was withdrawn since. Raises KeyError: never known, or long gone."""
+        for rules in reversed(self._sets):
+            if campaign in rules.campaigns:
+                return rules.campaigns[campaign]
+        raise KeyError(campaign)
+
+    def item(self, brand: str, product: str, now: int) -> Item | None:
+        """A product as it is at a logical time; None: not in the catalogue."""
+        known = self._items.get((brand, product))
+        if known is None:
+            return None
+        index = bisect_right(known[0], now)
+        return known[1][index - 1] if index else None
+
+    def knows(self, event: Envelope) -> bool:
+        """Whether this very version of a product is known already (the record came twice)."""
+        known = self._items.get((event.brand, event.data["product"]))
+        return known is not None and event.id in known[2]
+
+    def apply(self, event: Envelope) -> bool:
+        """Take over a broadcast event (in order); True when the rules changed (and not only the catalogue)."""
+        if event.type == "catalog.item":
+            self._apply_item(event)
+            return False
+        last = self._sets[-1]
+        campaigns, brands = dict(last.campaigns), dict(last.brands)
+        name, version = event.data["campaign"], event.data["version"]
+        if event.type == "brand.published":
+            known = brands.get(event.brand)
+            if known is not None and known.version == version:
+                return False
+            brands[event.brand] = compile_brand(BrandRules.model_validate(event.data["rules"]), version)
+        elif event.type == "campaign.published":
+            if name in campaigns and campaigns[name].version == version:
+                return False
+            campaigns[name] = compile_campaign(_campaign(event.data["definition"]), version)
+        elif campaigns.pop(name, None) is None:
+            return False
+        self._times.append(event.eff)
+        self._sets.append(RuleSet(campaigns, brands, last.version + 1))
+        del self._times[:-VERSIONS_MAX], self._sets[: -VERSIONS_MAX - 1]
+        return True
+
+    def _apply_item(self, event: Envelope) -> None:
+        data = event.data
+        item = Item(data["product"], data["name"], data["category"], data["available"], tuple(data["accessories"]))
+        times, items, ids = self._items.setdefault((event.brand, item.product), ([], [], []))
+        times.append(event.eff)
+        items.append(item)
+        ids.append(event.id)
+        del times[:-VERSIONS_MAX], items[:-VERSIONS_MAX], ids[:-VERSIONS_MAX]
+
+
+def _campaign(definition: Mapping[str, Any]) -> Campaign:
+    return Campaign.model_validate(definition)
+
+
+def compile_campaign(campaign: Campaign, version: str) -> Compiled:
+    """Parse a campaign once for the core."""
+    options: Closed = OPTIONS[campaign.occasion].model_validate(campaign.options)
+    return Compiled(
+        campaign.id,
+        version,
+        campaign,
+        options,
+        -(1 << 62) if campaign.starts is None else to_ms(campaign.starts),
+        1 << 62 if campaign.ends is None else to_ms(campaign.ends),
+    )
+
+
+def compile_brand(rules: BrandRules, version: str) -> Brand:
+    """Index a brand's rules once for the core."""
+    return Brand(rules, version, {quiet.channel: quiet for quiet in rules.quiet_hours})
+
+
+@lru_cache(maxsize=1_024)
+def zone(name: str) -> ZoneInfo:
+    """A time zone by name (checked when the profile or rules came in)."""
+    return ZoneInfo(name)
+
+
+@lru_cache(maxsize=10_000)
+def minor(amount: str, currency: str) -> int:
+    """Minor units of a campaign's amount in the brand's currency."""
+    return to_minor(amount, currency)

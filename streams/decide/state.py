@@ -1,0 +1,223 @@
+"""A customer's state: one bounded record, encoded as MessagePack arrays with a version.
+
+Every bound has a name here; what exceeds one is folded or dropped oldest first, as its comment says.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.envelope import Envelope
+from streams.errors import StateError
+
+STATE_VERSION = 1
+DAY_MS = 86_400_000
+
+RETURN_WINDOW_MS = 90 * DAY_MS
+"""A return later than this after its purchase matches nothing."""
+LINES_KEPT_MS = 125 * DAY_MS
+"""Lines of a purchase are remembered this long (the return window and 35 days for late ones), then only its sum."""
+LINES_MAX = 20_000
+"""Most purchase lines in a state; the oldest purchases are folded early beyond it."""
+PURCHASES_MAX = 2_000
+"""Most purchases in a state; the oldest are dropped beyond it."""
+CARTS_MAX = 50
+"""Most open carts; those without activity longest are dropped beyond it."""
+CART_KEPT_MS = 90 * DAY_MS
+"""A cart without activity for this long is forgotten."""
+RECENT_IDS_MAX = 64
+"""Event ids remembered for de-duplication (orders, receipts and returns are known by their own ids for longer)."""
+CORRECTION_MS = 30 * DAY_MS
+"""A sent decision can be corrected this long."""
+SENT_MAX = 200
+"""Most sent decisions remembered for corrections."""
+DECIDED_KEPT_MS = 400 * DAY_MS
+"""How long a decided (campaign, episode, step) is remembered, so that it is not decided twice."""
+LEDGER_KEPT_MS = 92 * DAY_MS
+"""Longest window of a frequency cap."""
+PARKED_MAX = 100_000
+"""Most events parked while a merge waits for the other state."""
+
+
+class _Row(msgspec.Struct, array_like=True):
+    pass
+
+
+class Line(_Row):
+    """A purchase line. ``price``: minor units a piece."""
+
+    line: str
+    product: str
+    qty: int
+    price: int
+
+
+class Purchase(_Row):
+    """An order or a till receipt. ``at`` is -1 while only other events of the order are known."""
+
+    id: str
+    brand: str
+    at: int = -1
+    channel: str = ""
+    lines: list[Line] = msgspec.field(default_factory=list)
+    cancelled: bool = False
+    delivered_at: int = -1
+    delivered_all: bool = False
+    delivered: dict[str, int] = msgspec.field(default_factory=dict)
+    cart: str = ""
+    folded_kept: bool | None = None
+    """Whether it was kept when its lines were folded; None: the lines are here."""
+    changed: bool = False
+    """``order.changed`` has set the lines."""
+
+
+class ReturnLine(_Row):
+    """What came back."""
+
+    line: str | None
+    product: str
+    qty: int
+
+
+class Return(_Row):
+    """The last word on one return id."""
+
+    id: str
+    brand: str
+    at: int
+    order: str | None
+    lines: list[ReturnLine]
+    void: bool = False
+
+
+class Cart(_Row):
+    """An open cart. ``lines``: product -> (quantity, unit price in minor units)."""
+
+    id: str
+    brand: str
+    started: int
+    activity: int
+    lines: list[tuple[str, int, int]]
+    event: str
+
+
+class Candidate(_Row):
+    """A message that passed its gates and waits in a slot."""
+
+    brand: str
+    campaign: str
+    episode: str
+    step: int
+    due: int
+    valid_until: int
+
+
+class Slot(_Row):
+    """The messages that compete for one moment of one brand and channel."""
+
+    release: int
+    moved: bool
+    """Whether quiet hours moved the release."""
+    candidates: list[Candidate] = msgspec.field(default_factory=list)
+
+
+class Sent(_Row):
+    """A sent decision, as far as a correction needs it."""
+
+    id: str
+    brand: str
+    campaign: str
+    version: str
+    occasion: str
+    episode: str
+    step: int
+    channel: str
+    purpose: str
+    due: int
+    decided: int
+    valid_until: int
+    since: int
+    """Purchases from here on undo it (a cart's start, an anchor)."""
+    items: list[tuple[str, int]]
+    delivered: bool = False
+    corrected: bool = False
+
+
+class Profile(_Row):
+    """What the CRM says."""
+
+    birth: str | None = None
+    email_domain: str | None = None
+    language: str | None = None
+    country: str | None = None
+    zone: str | None = None
+    home_store: str | None = None
+    preferred: list[str] = msgspec.field(default_factory=list)
+    company: bool = False
+
+
+class CustomerState(_Row):
+    """Everything that decisions about one customer rest on."""
+
+    version: int
+    customer: str
+    profile: Profile | None = None
+    registered: dict[str, int] = msgspec.field(default_factory=dict)
+    """Brand -> registered_at."""
+    markets: dict[str, str] = msgspec.field(default_factory=dict)
+    """Brand -> market of the last event."""
+    consents: dict[str, tuple[bool, int]] = msgspec.field(default_factory=dict)
+    """``brand|channel|purpose`` -> (granted, at)."""
+    reach: dict[str, bool] = msgspec.field(default_factory=dict)
+    carts: dict[str, Cart] = msgspec.field(default_factory=dict)
+    """``brand|cart id`` -> cart; purchases and returns alike."""
+    purchases: dict[str, Purchase] = msgspec.field(default_factory=dict)
+    returns: dict[str, Return] = msgspec.field(default_factory=dict)
+    timers: dict[str, int] = msgspec.field(default_factory=dict)
+    """``brand|campaign|episode|step`` -> due."""
+    slots: dict[str, Slot] = msgspec.field(default_factory=dict)
+    """``brand|channel`` -> slot."""
+    decided: dict[str, int] = msgspec.field(default_factory=dict)
+    """``brand|campaign|episode|step`` -> when."""
+    rounds: dict[str, tuple[int, int, bool]] = msgspec.field(default_factory=dict)
+    """``brand|campaign|cart`` -> (round, last decision in it or -1, the cart has ended since)."""
+    ledger: dict[str, list[tuple[str, int]]] = msgspec.field(default_factory=dict)
+    """Brand -> sends (channel, when), oldest first."""
+    sent: list[Sent] = msgspec.field(default_factory=list)
+    recent_ids: list[int] = msgspec.field(default_factory=list)
+    moved_to: str | None = None
+    """After a merge: where this customer's events go."""
+    waits_for: list[str] = msgspec.field(default_factory=list)
+    """Merge ids announced whose state has not come yet."""
+    arrived: list[Envelope] = msgspec.field(default_factory=list)
+    """States that came before they were announced."""
+    parked: list[Envelope] = msgspec.field(default_factory=list)
+    """Events that wait for a merge."""
+
+    @property
+    def known(self) -> bool:
+        """True for a customer of the CRM, False for a visitor, card, device or address not yet linked."""
+        return ":" not in self.customer
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(CustomerState)
+
+
+def encode_state(state: CustomerState) -> bytes:
+    """MessagePack of a state."""
+    return _encoder.encode(state)
+
+
+def decode_state(value: bytes) -> CustomerState:
+    """A state from its bytes. Raises StateError for a version that this release does not know."""
+    try:
+        state = _decoder.decode(value)
+    except msgspec.ValidationError as error:
+        raise StateError(f"A customer state cannot be read ({error}); it was written by another release.") from error
+    if state.version != STATE_VERSION:
+        raise StateError(
+            f"A customer state has version {state.version}, this release reads {STATE_VERSION}; "
+            "run the release that wrote it, or a newer one."
+        )
+    return state

@@ -1,0 +1,88 @@
+"""What an occasion or a gate may look at: one customer's state and the rules in force, at one logical time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from schemas.base import from_ms
+from streams.decide.facts import Matched, bought_since, kept_purchases, matched_returns
+from streams.decide.rules import Brand, Item, Rules, RuleSet
+from streams.decide.state import CustomerState, Purchase
+
+
+@dataclass(slots=True)
+class View:
+    """A customer at a logical time ``now`` (milliseconds). It remembers what it computes: make a new one per event."""
+
+    state: CustomerState
+    now: int
+    rules: RuleSet
+    catalogue: Rules
+    _matched: dict[str, Matched] = field(default_factory=dict)
+    _kept: dict[str, list[Purchase]] = field(default_factory=dict)
+
+    def brand(self, brand: str) -> Brand | None:
+        """The brand's rules; None: not published."""
+        return self.rules.brands.get(brand)
+
+    def item(self, brand: str, product: str) -> Item | None:
+        """A product of the brand's catalogue; None: unknown."""
+        return self.catalogue.item(brand, product, self.now)
+
+    def matched(self, brand: str) -> Matched:
+        """What came back, by purchase line."""
+        if brand not in self._matched:
+            self._matched[brand] = matched_returns(self.state, brand)
+        return self._matched[brand]
+
+    def kept(self, brand: str) -> list[Purchase]:
+        """The brand's kept purchases, oldest first."""
+        if brand not in self._kept:
+            self._kept[brand] = kept_purchases(self.state, brand)
+        return self._kept[brand]
+
+    def bought_since(self, brand: str, since: int) -> tuple[dict[str, int], list[Purchase]]:
+        """Product -> quantity bought at or after ``since``; and the purchases, oldest first."""
+        return bought_since(self.state, brand, since)
+
+    def market(self, brand: str) -> str | None:
+        """The profile's country, else the market of the last event of the brand."""
+        profile = self.state.profile
+        if profile is not None and profile.country:
+            return profile.country
+        return self.state.markets.get(brand)
+
+    def zone(self, brand: str) -> str | None:
+        """The customer's time zone: profile, then the brand's market, then the brand; None: unknown."""
+        profile = self.state.profile
+        if profile is not None and profile.zone:
+            return profile.zone
+        rules = self.brand(brand)
+        if rules is None:
+            return None
+        market = rules.rules.markets.get(self.market(brand) or "")
+        return (market.zone if market is not None else None) or rules.rules.zone
+
+    def languages(self, brand: str) -> list[str]:
+        """The customer's languages, best first, each tag before its primary subtag."""
+        profile = self.state.profile
+        if profile is not None and profile.language:
+            return _with_primary([profile.language])
+        rules = self.brand(brand)
+        if rules is None:
+            return []
+        market = rules.rules.markets.get(self.market(brand) or "")
+        tags = [market.language if market is not None else None, rules.rules.language]
+        return _with_primary([tag for tag in tags if tag])
+
+
+def _with_primary(tags: list[str]) -> list[str]:
+    chain: list[str] = []
+    for tag in tags:
+        chain += [tag, tag.split("-")[0]]
+    return list(dict.fromkeys(chain))
+
+
+def utc_date(ms: int) -> str:
+    """ISO date in UTC."""
+    return from_ms(ms).date().isoformat()

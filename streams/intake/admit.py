@@ -1,0 +1,61 @@
+"""Intake without Kafka: one record in, the envelopes that it becomes, or why it does not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from schemas.base import rfc3339, to_ms
+from schemas.pos import PosTransaction
+from streams.intake.route import Routed, route
+from streams.intake.stamp import FUTURE_MS_MAX, effective
+from streams.intake.validate import Rejection, validate
+
+UNKNOWN_FIELDS_MAX = 1_000
+"""Names of unknown fields that are counted apart; further ones are counted together."""
+
+
+@dataclass(slots=True)
+class Admission:
+    """Validates, stamps and routes; remembers the brands and the unknown fields."""
+
+    brands: frozenset[str] | None = None
+    """The brands that exist; None: any."""
+    unknown_fields: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(source, field) -> records that carried a field outside the contract."""
+
+    def admit(self, source: str, value: bytes | None, arrived: int, until: int) -> list[Routed] | Rejection | None:
+        """The routed envelopes of a record; a rejection; or None for a record that is dropped and counted as ignored.
+
+        ``arrived``: when it reached us; ``until``: what its source was complete until then (milliseconds).
+        """
+        checked = validate(source, value)
+        if isinstance(checked, Rejection):
+            return checked
+        event = checked.event
+        if self.brands is not None and event.brand not in self.brands and source != "campaigns":
+            known = ", ".join(sorted(self.brands)) or "none"
+            return Rejection(
+                "unknown_brand",
+                f"Field brand = {event.brand!r}: no campaign or rules are published for it (published: {known}). "
+                "Publish them with cuepoint campaigns publish, or correct the brand, and replay the record.",
+            )
+        at = to_ms(event.occurred_at)
+        if at > arrived + FUTURE_MS_MAX:
+            return Rejection(
+                "in_the_future",
+                f"Field occurred_at = {rfc3339(at)} is more than a day after the record arrived ({rfc3339(arrived)}). "
+                "Correct the clock of the source and replay the record.",
+            )
+        if event.model_extra:
+            self._report(source, list(event.model_extra))
+        if isinstance(event, PosTransaction) and event.status != "completed":
+            return None
+        return list(route(source, event, checked.data, effective(at, until)))
+
+    def _report(self, source: str, names: list[str]) -> None:
+        for name in names:
+            key = (source, name)
+            if key not in self.unknown_fields and len(self.unknown_fields) >= UNKNOWN_FIELDS_MAX:
+                key = (source, "(others)")
+            self.unknown_fields[key] += 1

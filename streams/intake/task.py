@@ -1,0 +1,248 @@
+"""The intake stage on Kafka records: one partition number of all sources in, stamped and routed envelopes out."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.base import to_ms
+from schemas.catalog import ControlRecord, FeedContinue, KnownBrands, LiveMode, ReplayMode
+from schemas.envelope import Envelope
+from schemas.topics import INPUTS, MARK_KEY
+from streams.errors import FeedError
+from streams.intake.admit import Admission
+from streams.intake.feed_limit import FeedLimit
+from streams.intake.quarantine import quarantine_record
+from streams.intake.route import TO_ALL
+from streams.intake.stamp import replay_times
+from streams.intake.validate import Rejection
+from streams.ordered import POSITION_KEY, mark_records
+from streams.progress import Counts, progress_record
+from streams.task import Effects, Out, Record
+from streams.wire import Mark, encode_envelope, partition_of
+
+CONTROL = "control"
+SOURCES = tuple(topic.name for topic in INPUTS if topic.name != CONTROL)
+ALIGN_AHEAD_MS = 3 * 86_400_000
+"""How far a source may run before the slowest one, in event time; beyond it, it waits."""
+CHUNK_RECORDS = 500
+"""Records of one source that are worked off before the slowest source is looked for again."""
+INBOX_MAX = 20_000
+"""Records of one source taken and not yet worked off, beyond which no more are wanted."""
+BEGINNING = -(1 << 62)
+
+_control: TypeAdapter[Any] = TypeAdapter(ControlRecord)
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder()
+
+
+class IntakeTask:
+    """One partition number of intake."""
+
+    def __init__(self, partition: int, partitions: int, lateness_ms: Callable[[str], int]) -> None:
+        self.partition = partition
+        self.partitions = partitions
+        self.admission = Admission()
+        self.counts = Counts()
+        self._lateness_ms = lateness_ms
+        self._mode: str | None = None
+        self._until: dict[str, int] = dict.fromkeys(SOURCES, BEGINNING)
+        self._told: dict[str, int] = {}
+        self._offsets: dict[str, int] = {}
+        self._limits = {source: FeedLimit() for source in SOURCES}
+        self._stopped: dict[str, str] = {}
+        self._inbox: dict[str, deque[Record]] = {topic.name: deque() for topic in INPUTS}
+        self._may_mark = True
+        self._unsaved = False
+        self._idle_with_stop = False
+
+    def load(self, entries: Iterable[tuple[bytes, bytes]]) -> None:
+        """See ``streams.task.Task``. Intake keeps one record: its position."""
+        stored = dict(entries).get(POSITION_KEY)
+        if stored is None:
+            return
+        state = _decoder.decode(stored)
+        self._mode = state["mode"]
+        self._until.update(state["until"])
+        self._offsets = state["offsets"]
+        self._stopped = state["stopped"]
+        self._limits = {source: FeedLimit.load(state["limits"][source]) for source in SOURCES}
+        self.counts.load(state["counts"])
+        self.admission.brands = None if state["brands"] is None else frozenset(state["brands"])
+
+    def start_offsets(self) -> Mapping[str, int]:
+        """See ``streams.task.Task``."""
+        return self._offsets
+
+    def take(self, topic: str, records: Sequence[Record]) -> None:
+        """See ``streams.task.Task``."""
+        self._inbox[topic].extend(records)
+
+    def tick(self, now_ms: int, caught_up: frozenset[str]) -> None:
+        """Live, a source that is read to its end is complete until now less its lateness."""
+        self._idle_with_stop = bool(self._stopped) and CONTROL in caught_up
+        if self._mode == "live":
+            for source in SOURCES:
+                if source in caught_up and not self._inbox[source]:
+                    self._raise_until(source, now_ms - self._lateness_ms(source))
+        self._may_mark = True
+
+    def held(self) -> frozenset[str]:
+        """Before the mode is known, everything but control; then what is full."""
+        if self._mode is None or self._stopped:
+            return frozenset(SOURCES)
+        return frozenset(source for source in SOURCES if len(self._inbox[source]) > INBOX_MAX)
+
+    def step(self, budget: int) -> Effects:
+        """See ``streams.task.Task``. Raises FeedError when a feed is broken and nobody said to go on."""
+        effects = Effects()
+        self._read_control(effects)
+        if self._stopped and self._idle_with_stop:
+            source, why = next(iter(self._stopped.items()))
+            raise FeedError(
+                f"Source {source}, partition {self.partition}: {why}. They are in quarantine (cuepoint quarantine list). "
+                f"Correct the source, then go on with: cuepoint quarantine continue {source}"
+            )
+        if self._mode is not None and not self._stopped:
+            effects.more = self._work(effects, budget)
+        self._mark(effects)
+        if self._unsaved:
+            effects.state.append((POSITION_KEY, self._position()))
+            effects.offsets.update(self._offsets)
+            effects.records.append(progress_record("intake", self.partition, self._clock(), self.counts))
+            self._unsaved = False
+        return effects
+
+    def _work(self, effects: Effects, budget: int) -> bool:
+        """Work off sources, the slowest first; True when the budget ended it."""
+        while budget > 0:
+            waiting = [source for source in SOURCES if self._inbox[source]]
+            if not waiting:
+                return False
+            source = min(waiting, key=lambda name: self._until[name])
+            horizon = min(self._until.values()) + ALIGN_AHEAD_MS
+            if self._mode == "replay" and self._until[source] > horizon:
+                return False
+            inbox = self._inbox[source]
+            for _ in range(min(len(inbox), CHUNK_RECORDS, budget)):
+                self._record(source, inbox.popleft(), effects)
+                budget -= 1
+                if self._stopped:
+                    return True
+        return True
+
+    def _record(self, source: str, record: Record, effects: Effects) -> None:
+        self._offsets[source] = record.offset + 1
+        self._unsaved = True
+        replayed = replay_times(record)
+        if self._mode == "replay" and replayed is not None:
+            arrived, until = replayed
+        else:
+            arrived = record.timestamp_ms
+            until = arrived - self._lateness_ms(source) if self._mode == "live" else BEGINNING
+        if record.key == MARK_KEY:
+            self._raise_until(source, until)
+            return
+        self.counts.add(source, "received")
+        if self._mode == "replay" and replayed is None and source == "channel-feedback":
+            self.counts.add(source, "ignored")
+            return
+        self._raise_until(source, until)
+        result = self.admission.admit(source, record.value, arrived, self._until[source])
+        if isinstance(result, Rejection):
+            self._reject(source, record, result, effects)
+            return
+        broken = self._limits[source].good()
+        if broken is not None:
+            self._stopped[source] = broken
+        if result is None:
+            self.counts.add(source, "ignored")
+            return
+        for topic, envelope in result:
+            self._send(effects, topic, envelope)
+
+    def _send(self, effects: Effects, topic: str, envelope: Envelope) -> None:
+        value, customer = encode_envelope(envelope), envelope.customer
+        if customer == TO_ALL:
+            for partition in range(self.partitions):
+                effects.records.append(Out(topic, partition, customer.encode(), value))
+        else:
+            partition = partition_of(customer, self.partitions)
+            effects.records.append(Out(topic, partition, customer.encode(), value))
+
+    def _reject(self, source: str, record: Record, rejection: Rejection, effects: Effects) -> None:
+        self.counts.add(source, "quarantined")
+        effects.records.append(quarantine_record("intake", self.partition, record, rejection))
+        broken = self._limits[source].rejected()
+        if broken is not None:
+            self._stopped[source] = broken
+
+    def _read_control(self, effects: Effects) -> None:
+        inbox = self._inbox[CONTROL]
+        while inbox:
+            record = inbox.popleft()
+            self._offsets[CONTROL] = record.offset + 1
+            self._unsaved = True
+            if record.value is None or record.key == MARK_KEY:
+                continue
+            try:
+                self._obey(_control.validate_json(record.value), effects)
+            except ValidationError as error:
+                rejection = Rejection("invalid_field", f"Not a control record: {error.errors()[0]['msg']}.")
+                effects.records.append(quarantine_record("intake", self.partition, record, rejection))
+
+    def _obey(self, order: object, effects: Effects) -> None:
+        if isinstance(order, KnownBrands):
+            self.admission.brands = frozenset(order.brands)
+        elif isinstance(order, FeedContinue):
+            self._stopped.pop(order.source, None)
+            self._limits[order.source] = FeedLimit()
+            self._idle_with_stop = False
+        elif isinstance(order, ReplayMode):
+            self._mode = "replay"
+            self._broadcast_mode({"kind": "replay", "hand_over": order.hand_over}, effects)
+        elif isinstance(order, LiveMode):
+            self._mode = "live"
+            from_ms = to_ms(order.from_time)
+            self._broadcast_mode({"kind": "live", "from": from_ms}, effects)
+
+    def _broadcast_mode(self, data: dict[str, Any], effects: Effects) -> None:
+        name = f"control/{data['kind']}/{data.get('from', 0)}"
+        envelope = Envelope(id=name, type="control", source=CONTROL, customer=TO_ALL, at=0, eff=0, data=data)
+        self._send(effects, "customer-events", envelope)
+
+    def _raise_until(self, source: str, until: int) -> None:
+        if until > self._until[source]:
+            self._until[source] = until
+            self._unsaved = True
+
+    def _clock(self) -> int:
+        return min(self._until.values())
+
+    def _mark(self, effects: Effects) -> None:
+        """Pass on what is complete, after the data; live at most once a tick."""
+        if self._mode is None or self._until == self._told or (self._mode == "live" and not self._may_mark):
+            return
+        if self._mode == "replay" and self._told and self._clock() <= min(self._told.values()):
+            return
+        self._told = dict(self._until)
+        self._may_mark = False
+        mark = Mark("intake", self.partition, self.partitions, self._told)
+        effects.records += mark_records(mark, ("identity-events", "customer-events"), self.partitions)
+
+    def _position(self) -> bytes:
+        return _encoder.encode(
+            {
+                "mode": self._mode,
+                "until": self._until,
+                "offsets": self._offsets,
+                "stopped": self._stopped,
+                "limits": {source: limit.dump() for source, limit in self._limits.items()},
+                "counts": self.counts.dump(),
+                "brands": None if self.admission.brands is None else sorted(self.admission.brands),
+            }
+        )

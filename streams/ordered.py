@@ -1,0 +1,165 @@
+"""A stage partition that applies one log in event-time order: the part that identity and decide share.
+
+It reads marks and envelopes, keeps the clock, and knows after a restart what has been applied already: the position
+record holds the first offset still waiting in the reorder buffer, the next offset to read, the last mark of each
+upstream task, and the place in the order through which everything was applied.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from schemas.envelope import Envelope
+from schemas.topics import MARK_KEY
+from streams.task import Effects, Out, Record
+from streams.wire import Clock, Mark, decode_envelope, decode_mark, encode_mark
+
+POSITION_KEY = b"position"
+INBOX_MAX = 50_000
+"""Records taken and not yet looked at, beyond which the task wants no more."""
+
+
+class Position(msgspec.Struct):
+    """The position record."""
+
+    first: int
+    """First offset still waiting; reading begins here after a restart."""
+    next: int
+    """Next offset that was never read."""
+    through: list[Any]
+    marks: list[Mark]
+    extra: dict[str, Any] = msgspec.field(default_factory=dict)
+    """What the stage adds."""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Position)
+
+
+class OrderedTask(ABC):
+    """See the module. Subclasses say what an event does, and what a transaction has to write."""
+
+    def __init__(self, topic: str, partition: int, upstream: tuple[str, ...]) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.clock = Clock(upstream)
+        self._inbox: deque[Record] = deque()
+        self._next = 0
+        self._stored_next = 0
+        self._first = 0
+        self._advancing = False
+        self._unsaved = False
+
+    @abstractmethod
+    def accept(self, event: Envelope, offset: int, again: bool) -> None:
+        """Take an event. ``again``: it was read before a restart and may have been applied."""
+
+    @abstractmethod
+    def advance(self, clock: int, steps: int) -> int:
+        """Apply what lies before the clock, at most ``steps``; the steps taken (fewer: all done)."""
+
+    @abstractmethod
+    def first_waiting(self) -> int | None:
+        """The lowest offset that waits in the buffer."""
+
+    @abstractmethod
+    def collect(self, effects: Effects) -> None:
+        """Add what was made since the last call."""
+
+    @abstractmethod
+    def through(self) -> Sequence[Any]:
+        """The place in the order through which everything was applied."""
+
+    @abstractmethod
+    def restore(self, entries: Iterable[tuple[bytes, bytes]], position: Position | None) -> None:
+        """Take over restored state; the position first."""
+
+    def extra(self) -> dict[str, Any]:
+        """What the stage adds to the position record."""
+        return {}
+
+    def load(self, entries: Iterable[tuple[bytes, bytes]]) -> None:
+        """See ``streams.task.Task``."""
+        table = dict(entries)
+        raw = table.pop(POSITION_KEY, None)
+        position = None if raw is None else _decoder.decode(raw)
+        if position is not None:
+            self._first = position.first
+            self._next = position.first
+            self._stored_next = position.next
+            self.clock.load(position.marks)
+        self.restore(table.items(), position)
+
+    def start_offsets(self) -> Mapping[str, int]:
+        """See ``streams.task.Task``."""
+        return {self.topic: self._first} if self._stored_next else {}
+
+    def take(self, topic: str, records: Sequence[Record]) -> None:
+        """See ``streams.task.Task``."""
+        self._inbox.extend(records)
+
+    def tick(self, now_ms: int, caught_up: frozenset[str]) -> None:  # noqa: B027
+        """Nothing: time comes in through marks only."""
+
+    def held(self) -> frozenset[str]:
+        """See ``streams.task.Task``."""
+        return frozenset({self.topic}) if len(self._inbox) > INBOX_MAX else frozenset()
+
+    def step(self, budget: int) -> Effects:
+        """See ``streams.task.Task``. A clock that moved is followed to its end or the budget before more is read."""
+        left = budget
+        while left > 0 and (self._advancing or self._inbox):
+            if self._advancing:
+                clock = self.clock.value
+                assert clock is not None
+                taken = self.advance(clock, budget)
+                self._advancing = taken >= budget
+                left -= taken
+                self._unsaved = True
+                if self._advancing:
+                    break
+            else:
+                self._read(self._inbox.popleft())
+                left -= 1
+        effects = Effects(more=self._advancing or bool(self._inbox))
+        if self._unsaved:
+            self.collect(effects)
+            effects.state.append((POSITION_KEY, self._position()))
+            effects.offsets[self.topic] = self._next
+            self._unsaved = False
+        return effects
+
+    def _read(self, record: Record) -> None:
+        again = record.offset < self._stored_next
+        self._next = max(self._next, record.offset + 1)
+        self._unsaved = True
+        if record.value is None:
+            return
+        if record.key == MARK_KEY:
+            if self.clock.take(decode_mark(record.value)):
+                self._advancing = True
+            return
+        self.accept(decode_envelope(record.value), record.offset, again)
+
+    def _position(self) -> bytes:
+        self._stored_next = max(self._stored_next, self._next)
+        first = self.first_waiting()
+        position = Position(
+            self._stored_next if first is None else first,
+            self._stored_next,
+            list(self.through()),
+            self.clock.dump(),
+            self.extra(),
+        )
+        return _encoder.encode(position)
+
+
+def mark_records(mark: Mark, topics: Iterable[str], partitions: int) -> list[Out]:
+    """The mark for every partition of the downstream topics."""
+    value = encode_mark(mark)
+    return [Out(topic, partition, MARK_KEY, value) for topic in topics for partition in range(partitions)]

@@ -1,0 +1,147 @@
+"""Replay directories: one file a source, as JSON lines, compressed JSON lines or Parquet, merged by arrival.
+
+Lines are not validated here: broken ones go on to intake, which quarantines them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import heapq
+from array import array
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+
+from streams.errors import InputError
+from streams.replay.arrivals import claimed_arrivals, settled_arrivals
+
+SOURCES: tuple[str, ...] = (
+    "catalog",
+    "customers",
+    "orders",
+    "returns",
+    "web-sessions",
+    "pos-transactions",
+    "channel-feedback",
+)
+"""Sources that a replay directory may hold, in the order in which lines of equal arrival are merged."""
+SUFFIXES: tuple[str, ...] = (".jsonl", ".jsonl.gz", ".parquet")
+PARQUET_ROWS = 2_000
+"""Rows fetched at a time from a Parquet file."""
+
+
+def source_files(directory: Path) -> dict[str, Path]:
+    """The file of each source that is present.
+
+    Raises InputError when the directory is missing, holds nothing usable, or holds two files for one source.
+    """
+    if not directory.is_dir():
+        raise InputError(f"{directory} is not a directory; name one that holds files such as orders.jsonl")
+    found: dict[str, Path] = {}
+    for source in SOURCES:
+        files = [path for suffix in SUFFIXES if (path := directory / f"{source}{suffix}").is_file()]
+        if len(files) > 1:
+            names = " and ".join(path.name for path in files)
+            raise InputError(f"{directory} holds {names}: one source twice; keep one of them")
+        if files:
+            found[source] = files[0]
+    if not found:
+        there = ", ".join(sorted(path.name for path in directory.iterdir())[:5]) or "nothing"
+        raise InputError(
+            f"{directory} holds no replay file ({there}); name at least one of "
+            f"{', '.join(SOURCES)} with the ending {', '.join(SUFFIXES)}"
+        )
+    return found
+
+
+def read_source(directory: Path, source: str) -> Iterator[bytes]:
+    """Raw JSON lines of one source in file order, blank lines skipped; nothing when its file is absent."""
+    path = source_files(directory).get(source)
+    return iter(()) if path is None else _read_file(path)
+
+
+def merged(directory: Path, as_is: bool = False) -> Iterator[tuple[str, int, bytes]]:
+    """``(source, arrived_ms, line)`` of all sources in the order of arrival; ties in the order of ``SOURCES``.
+
+    Within a source lines are sorted by arrival (stable). ``as_is`` keeps file order; a line then arrives at the highest
+    ``occurred_at`` so far. A file in order of arrival is streamed (8 bytes of memory a line); any other is held in
+    memory as a whole to be sorted.
+    """
+    streams = [_keyed(rank, source, path, as_is) for rank, (source, path) in enumerate(source_files(directory).items())]
+    return ((source, arrived, raw) for arrived, _, source, raw in heapq.merge(*streams, key=_arrival_and_rank))
+
+
+def _arrival_and_rank(item: tuple[int, int, str, bytes]) -> tuple[int, int]:
+    return item[0], item[1]
+
+
+def _keyed(rank: int, source: str, path: Path, as_is: bool) -> Iterator[tuple[int, int, str, bytes]]:
+    """One source in order of arrival. The file is read twice: for the arrivals, then for the lines."""
+    arrivals = array("q", settled_arrivals(claimed_arrivals(_read_file(path), as_is), as_is))
+    pairs: Iterable[tuple[int, bytes]] = zip(arrivals, _read_file(path), strict=True)
+    if not _rising(arrivals):
+        pairs = sorted(pairs, key=lambda pair: pair[0])
+    for arrived, raw in pairs:
+        yield arrived, rank, source, raw
+
+
+def _rising(values: array[int]) -> bool:
+    """Whether no value is below the one before it."""
+    before = values[0] if values else 0
+    for value in values:
+        if value < before:
+            return False
+        before = value
+    return True
+
+
+def _read_file(path: Path) -> Iterator[bytes]:
+    """Lines of a file by its ending. Raises InputError when it cannot be read."""
+    try:
+        if path.suffix == ".parquet":
+            yield from _read_parquet(path)
+        else:
+            with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
+                for raw in lines:
+                    if line := raw.strip():
+                        yield line
+    except (OSError, EOFError, duckdb.Error) as error:
+        raise InputError(f"{path} cannot be read ({error}); check that the file is whole and readable") from error
+
+
+def _read_parquet(path: Path) -> Iterator[bytes]:
+    """Rows of a Parquet file as JSON lines: the column ``value`` as it is, or one field a column."""
+    with duckdb.connect(config={"threads": 1}) as connection:
+        rows = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
+        names = [column[0] for column in rows.description or ()]
+        while batch := rows.fetchmany(PARQUET_ROWS):
+            for row in batch:
+                line = _value_line(row[0]) if names == ["value"] else _row_line(names, row)
+                if line:
+                    yield line
+
+
+def _value_line(value: Any) -> bytes:
+    """The JSON text of a ``value`` column; on one line, as the other formats have it."""
+    text = value.encode() if isinstance(value, str) else bytes(value or b"")
+    return text.strip()
+
+
+def _row_line(names: list[str], row: tuple[Any, ...]) -> bytes:
+    """A row as JSON. Columns of other event types are null in it, so nulls are left out."""
+    return msgspec.json.encode(_without_nulls(dict(zip(names, row, strict=True))), enc_hook=str)
+
+
+def _without_nulls(value: Any) -> Any:
+    """The value without null fields at any depth; times as RFC 3339 text."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_without_nulls(inner) for inner in value if inner is not None]
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    return value

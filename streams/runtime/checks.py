@@ -1,0 +1,35 @@
+"""What must be true of the broker before a worker starts: it answers, and the stage's topics have the right shape."""
+
+from __future__ import annotations
+
+from schemas.topics import TOPICS, Stage
+from streams.errors import BrokerError
+from streams.settings import Settings
+from streams.topics_admin import connect
+
+
+def check_stage_topics(stage: Stage, settings: Settings) -> None:
+    """Raise BrokerError when the broker cannot be reached, or a topic of the stage is missing or has another shape."""
+    partitioned = {*stage.inputs, stage.changelog}
+    written = {name for name, topic in TOPICS.items() if stage.name in topic.producers}
+    counts = _partition_counts(settings, partitioned | written)
+    for name in sorted(partitioned | written):
+        found = counts.get(settings.topic(name))
+        if found is None:
+            raise BrokerError(
+                f"Topic {settings.topic(name)} does not exist on {settings.bootstrap_servers}; "
+                "create it with: cuepoint topics apply."
+            )
+        if name in partitioned and found != settings.partitions:
+            raise BrokerError(
+                f"Topic {settings.topic(name)} has {found} partitions, but the setting partitions says "
+                f"{settings.partitions}: all inputs of {stage.name} and its changelog need the same number. Set "
+                "CUEPOINT_PARTITIONS to the number the topics were made with, or use a new topic prefix and run "
+                "cuepoint topics apply."
+            )
+
+
+def _partition_counts(settings: Settings, names: set[str]) -> dict[str, int]:
+    with connect(settings.bootstrap_servers) as admin:
+        described = admin.describe_topics([settings.topic(name) for name in sorted(names)])
+    return {topic["name"]: len(topic["partitions"]) for topic in described if topic["error_code"] == 0}

@@ -1,0 +1,43 @@
+"""Structured logs: one JSON object a line, on stderr."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data"}
+OWN_LOGGERS = ("streams", "sinks", "deploy")
+SERVICE_LOGGERS = ("streams.runtime.app", "streams.runtime.transport")
+"""Subclasses of Faust's services log its chatter under the name of their module: a library's level for them."""
+
+
+class JsonFormatter(logging.Formatter):
+    """``time`` (UTC), ``level``, ``logger``, ``message``, whatever was passed as ``extra``, and ``traceback``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        if record.exc_info and record.exc_info[0] is not None:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def configure_logging(level: str) -> None:
+    """Log to stderr as JSON: Cuepoint at ``level``, libraries at WARNING (all at DEBUG when ``level`` is that)."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level if level in ("DEBUG", "ERROR") else "WARNING")
+    for name in OWN_LOGGERS:
+        logging.getLogger(name).setLevel(level)
+    for name in SERVICE_LOGGERS:
+        logging.getLogger(name).setLevel(root.level)

@@ -1,0 +1,119 @@
+"""Run one stage in this process until a signal or a failure."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import faust
+
+from schemas.topics import STAGES, Stage
+from streams.errors import CuepointError, SettingsError
+from streams.runtime.app import StageApp, build_app
+from streams.runtime.checks import check_stage_topics
+from streams.runtime.health import HealthServer
+from streams.runtime.logs import configure_logging
+from streams.settings import Settings
+from streams.task import Task
+
+log = logging.getLogger(__name__)
+
+STOP_TIMEOUT_S = 25.0
+"""After this the process ends without waiting for anything; an open transaction is aborted by the next owner."""
+EXIT_FAILURE = 1
+SWITCH_INTERVAL_S = 0.0005
+"""How long a thread may keep the interpreter lock while another waits. Each socket call of a transaction gives it up
+and has to get it back from the consumer thread; at Python's 5 ms that is most of a small transaction's time."""
+
+
+class StageWorker(faust.Worker):  # type: ignore[misc]
+    """Faust's worker (services, signals, loop) without its console output, with a bound on stopping."""
+
+    _signal_stop_time: float | None = None
+    _signal_stop_future: asyncio.Future[None] | None = None
+
+    def __init__(self, app: StageApp, **options: Any) -> None:
+        super().__init__(app, quiet=True, override_logging=False, redirect_stdouts=False, **options)
+        self.spinner = None
+        app.runtime.on_failure = self._stop_on_failure
+
+    async def on_first_start(self) -> None:
+        """Signals only: logging is ours, and there is nothing to discover."""
+        self.install_signal_handlers()
+
+    def on_worker_shutdown(self) -> None:
+        """No process title."""
+
+    async def stop(self) -> None:
+        """Stop everything, within ``STOP_TIMEOUT_S``."""
+        _end_process_after(STOP_TIMEOUT_S)
+        await super().stop()
+
+    def _stop_on_failure(self, error: BaseException) -> None:
+        if not self._signal_stop_time:
+            self._signal_stop_time = self.loop.time()
+            self._signal_stop_future = asyncio.ensure_future(self.stop(), loop=self.loop)
+
+
+def run_worker(
+    stage: str | Stage, settings: Settings, make_task: Callable[[int], Task], instance_id: str | None = None
+) -> int:
+    """Run ``stage`` until SIGTERM, SIGINT or a failure; returns the exit code of the process (0 after a signal).
+
+    A failure is logged as one line and nothing of its transaction is committed. What a user can cause ends with the
+    error's own ``exit_code``; anything else with 1. Call it once in a process, in its main thread.
+    """
+    configure_logging(settings.log_level)
+    sys.setswitchinterval(float(os.environ.get("SI", SWITCH_INTERVAL_S)))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        found = _stage(stage)
+        check_stage_topics(found, settings)
+        app = build_app(found, settings, make_task, instance_id)
+        health = HealthServer(settings, app.runtime)
+        loop.run_until_complete(health.start())
+    except CuepointError as error:
+        log.error("%s", error, extra={"error": type(error).__name__})
+        loop.close()
+        return error.exit_code
+    return _run(app, loop)
+
+
+def _run(app: StageApp, loop: asyncio.AbstractEventLoop) -> int:
+    worker = StageWorker(app, loop=loop)
+    code: int | str | None
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as done:
+        code = done.code
+    failure = app.runtime.failure
+    if isinstance(failure, CuepointError):
+        return failure.exit_code
+    if failure is not None or code:
+        return EXIT_FAILURE
+    log.info("worker stopped", extra={"stage": app.runtime.stage.name})
+    return 0
+
+
+def _stage(stage: str | Stage) -> Stage:
+    if isinstance(stage, Stage):
+        return stage
+    if stage not in STAGES:
+        raise SettingsError(f"There is no stage {stage!r}; stages are {', '.join(STAGES)}.")
+    return STAGES[stage]
+
+
+def _end_process_after(seconds: float) -> None:
+    def end() -> None:
+        log.error("the worker did not stop in time", extra={"seconds": seconds})
+        os._exit(EXIT_FAILURE)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()

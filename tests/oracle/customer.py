@@ -1,0 +1,165 @@
+"""What is remembered of one customer: events and decisions. Facts are recomputed from the events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from schemas.campaigns import Campaign
+from tests.oracle.carts import Cart, cart_of
+from tests.oracle.history import Event, without_duplicates
+from tests.oracle.profiles import Profile
+from tests.oracle.purchases import Purchase, purchases_of
+
+CRM_SEPARATOR = ":"
+"""Customers not yet known have it in their names, CRM ids have not."""
+
+
+class Key(NamedTuple):
+    """What is decided once. ``brand`` is the brand the message speaks for."""
+
+    campaign: str
+    episode: str
+    step: int
+    brand: str
+
+
+@dataclass(frozen=True)
+class Items:
+    """What a message is about: quantities by product, and of a cart since when it is filled and what it held in all."""
+
+    quantities: dict[str, int] = field(default_factory=dict)
+    cart_start: int = 0
+    cart_quantities: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A step that came due and passed the gates."""
+
+    key: Key
+    campaign: Campaign
+    due: int
+    channel: str
+    items: Items
+
+    @property
+    def valid_until(self) -> int:
+        return self.due + self.campaign.valid_for
+
+
+@dataclass
+class Slot:
+    """Candidates of one brand and channel that compete; ``moved``: quiet hours delay the release."""
+
+    release: int
+    moved: bool
+    candidates: list[Candidate] = field(default_factory=list)
+
+
+@dataclass
+class Send:
+    """A message that was decided, and whether it was corrected."""
+
+    candidate: Candidate
+    decided: int
+    customer: str
+    delivered: bool = False
+    corrected: bool = False
+
+
+class Facts:
+    """Everything that follows from a customer's events alone."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self.events = events
+        self._carts: dict[tuple[str, str], Cart | None] = {}
+
+    @cached_property
+    def purchases(self) -> dict[str, Purchase]:
+        return purchases_of(self.events)
+
+    @cached_property
+    def profile(self) -> Profile:
+        return Profile(self.events)
+
+    def cart(self, brand: str, cart_id: str) -> Cart | None:
+        if (brand, cart_id) not in self._carts:
+            self._carts[brand, cart_id] = cart_of(self.events, brand, cart_id)
+        return self._carts[brand, cart_id]
+
+    def kept_purchases(self, brand: str) -> list[Purchase]:
+        """Kept purchases of a brand by (at, id)."""
+        kept = (purchase for purchase in self.purchases.values() if purchase.brand == brand and purchase.is_kept)
+        return sorted(kept, key=lambda purchase: (purchase.at, purchase.id))
+
+    def delivered_feedback(self) -> set[str]:
+        """Decision ids that a channel reported as delivered."""
+        feedback = (event.record for event in self.events if event.type == "feedback")
+        return {r["decision_id"] for r in feedback if r["status"] == "delivered" and r.get("decision_id")}
+
+
+class Customer:
+    """One customer, known or not."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.events: list[Event] = []
+        self.seen: set[tuple[str, ...]] = set()
+        self.facts = Facts(())
+        self.timers: dict[Key, int] = {}
+        self.rounds: dict[tuple[str, str, str], int] = {}
+        self.slots: dict[tuple[str, str], Slot] = {}
+        self.decided: dict[Key, int] = {}
+        self.sends: list[Send] = []
+
+    @property
+    def is_known(self) -> bool:
+        return CRM_SEPARATOR not in self.name
+
+    def apply(self, event: Event) -> bool:
+        """Take an event in; False: it is a duplicate."""
+        if event.natural_id in self.seen:
+            return False
+        self.seen.add(event.natural_id)
+        self.events.append(event)
+        self.facts = Facts(tuple(self.events))
+        return True
+
+    def waiting(self) -> set[Key]:
+        """Keys of the candidates in slots."""
+        return {candidate.key for slot in self.slots.values() for candidate in slot.candidates}
+
+    def is_settled(self, key: Key) -> bool:
+        """Whether a step is decided, or about to be in a slot."""
+        return key in self.decided or key in self.waiting()
+
+    def become_part_of(self, other: Customer) -> None:
+        """Hand everything over to another customer."""
+        other.events = without_duplicates([*self.events, *other.events])
+        other.seen |= self.seen
+        other.facts = Facts(tuple(other.events))
+        other.decided = {**self.decided, **other.decided}
+        other.sends = sorted([*self.sends, *other.sends], key=lambda send: send.decided)
+        for cart, number in self.rounds.items():
+            other.rounds[cart] = max(number, other.rounds.get(cart, 1))
+        for place, slot in self.slots.items():
+            mine = other.slots.get(place)
+            first = slot if mine is None or slot.release < mine.release else mine
+            known = {candidate.key for candidate in mine.candidates} if mine else set()
+            added = [candidate for candidate in slot.candidates if candidate.key not in known]
+            other.slots[place] = replace(first, candidates=[*(mine.candidates if mine else []), *added])
+        for key, due in self.timers.items():
+            other.timers[key] = min(due, other.timers.get(key, due))
+        other.timers = {key: due for key, due in other.timers.items() if not other.is_settled(key)}
+
+
+@dataclass(frozen=True)
+class World:
+    """What all customers share: campaigns, brand rules by brand, and the catalogue as it is now."""
+
+    campaigns: dict[str, Campaign]
+    brands: dict[str, Any]
+    catalogue: dict[tuple[str, str], dict[str, Any]]

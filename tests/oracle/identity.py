@@ -1,0 +1,111 @@
+"""Section "Who": which customer each event belongs to, and when one customer's history becomes another's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.envelope import KIND_RANK
+from tests.oracle.history import PROFILE_TYPES, Event
+
+STRENGTH = (("email_hash", "email"), ("loyalty_card_id", "card"), ("device_id", "device"), ("anonymous_id", "anon"))
+"""Identifiers, strongest first, with the prefix of the unknown customer that each names."""
+LINKING_TYPES = ("customer.identified", "order.placed", "pos.receipt")
+
+
+@dataclass(frozen=True)
+class Belongs:
+    """An event applies to a customer; None: to nobody."""
+
+    event: Event
+    customer: str | None
+
+
+@dataclass(frozen=True)
+class Becomes:
+    """From ``now`` on the whole history of ``source`` is the one of ``target``."""
+
+    now: int
+    source: str
+    target: str
+
+
+Step = Belongs | Becomes
+
+
+def identifiers(record: Mapping[str, Any]) -> list[str]:
+    """The unknown customers that an event's identifiers name, strongest first."""
+    return [f"{prefix}:{record[name]}" for name, prefix in STRENGTH if record.get(name)]
+
+
+def links_of(event: Event) -> list[str]:
+    """The identifiers that an event gives to its ``customer_id``."""
+    record = event.record
+    if event.type in LINKING_TYPES and record.get("customer_id"):
+        return identifiers(record)
+    if event.type in PROFILE_TYPES:
+        points = record.get("contact_points", ())
+        hashes = [point["hash"] for point in points if point["channel"] == "email" and point.get("hash")]
+        return [f"card:{card}" for card in record.get("loyalty_cards", ())] + [f"email:{value}" for value in hashes]
+    return []
+
+
+class Registry:
+    """Who owns which identifier, and which CRM customer was merged into which."""
+
+    def __init__(self) -> None:
+        self.owner: dict[str, str] = {}
+        self.merged_into: dict[str, str] = {}
+        self.linked_by: set[tuple[str, tuple[str, ...]]] = set()
+
+    def survivor(self, customer: str) -> str:
+        """The CRM customer that goes on for this one."""
+        while customer in self.merged_into:
+            customer = self.merged_into[customer]
+        return customer
+
+    def customer_of(self, event: Event) -> str | None:
+        """The customer an event belongs to now."""
+        if event.record.get("customer_id"):
+            return self.survivor(event.record["customer_id"])
+        names = identifiers(event.record)
+        if not names:
+            return None
+        owner = self.owner.get(names[0])
+        return names[0] if owner is None else self.survivor(owner)
+
+    def link(self, event: Event) -> list[Becomes]:
+        """Give the event's identifiers to its customer; the first link of each brings its history along."""
+        customer = self.survivor(event.record["customer_id"])
+        if (customer, event.natural_id) in self.linked_by:
+            return []
+        self.linked_by.add((customer, event.natural_id))
+        steps = [Becomes(event.eff, name, customer) for name in links_of(event) if name not in self.owner]
+        self.owner.update(dict.fromkeys(links_of(event), customer))
+        return steps
+
+    def merge(self, event: Event) -> list[Becomes]:
+        """A CRM order makes one customer of two."""
+        target, source = self.survivor(event.record["customer_id"]), self.survivor(event.record["merged_id"])
+        if source == target:
+            return []
+        self.merged_into[source] = target
+        return [Becomes(event.eff, source, target)]
+
+
+def resolved(events: Sequence[Event]) -> Iterable[Step]:
+    """Events with their customers, and the moments at which histories move.
+
+    A link counts from its event's ``eff`` at the rank of ``identity.link``, so before what happens at the same time.
+    """
+    moments = [(event.order, 1, event) for event in events]
+    moments += [((event.eff, KIND_RANK["identity.link"], event.id), 0, event) for event in events if links_of(event)]
+    registry = Registry()
+    for _, part, event in sorted(moments, key=lambda moment: moment[:2]):
+        if part == 0:
+            yield from registry.link(event)
+            continue
+        if event.type == "customer.merged":
+            yield from registry.merge(event)
+        yield Belongs(event, registry.customer_of(event))

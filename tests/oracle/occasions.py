@@ -1,0 +1,295 @@
+"""Section "Occasions": which episodes an event arms, what their steps count from, and what speaks against a step.
+
+Each occasion has ``armed(...)``: the episodes with their anchors that an event brings, and ``anchor(...)`` and
+``against(...)``, asked when a step pops or is released: the anchor as it is now (None: the episode ends without a
+record), and then a reason to suppress it, or the items it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+from schemas.campaigns import OPTIONS, Campaign
+from tests.oracle.calendars import birthday_in, instant, utc_date
+from tests.oracle.carts import Cart, counts, open_lines
+from tests.oracle.customer import Customer, Facts, Items, Key, World
+from tests.oracle.history import PROFILE_TYPES, Event
+from tests.oracle.purchases import Purchase, is_purchase, is_return
+
+Verdict = str | Items
+"""A reason to suppress the step, or the items of the message."""
+
+
+def changes_purchases(event: Event | None) -> bool:
+    """Any purchase, change, cancellation or return; None stands for a merge, which may bring all of them."""
+    return event is None or is_purchase(event) or is_return(event) or event.type in ("order.changed", "order.cancelled")
+
+
+class Occasion:
+    """One campaign's occasion for one customer and brand at a time ``now``."""
+
+    def __init__(self, world: World, campaign: Campaign, brand: str, customer: Customer, now: int) -> None:
+        self.world, self.campaign, self.brand, self.customer, self.now = world, campaign, brand, customer, now
+        self.facts: Facts = customer.facts
+        self.options = OPTIONS[campaign.occasion].model_validate(campaign.options)
+
+    def armed(self, event: Event | None) -> Iterator[tuple[str, int]]:
+        raise NotImplementedError
+
+    def anchor(self, episode: str) -> int | None:
+        raise NotImplementedError
+
+    def against(self, episode: str) -> Verdict:
+        return Items()
+
+
+class CartAbandoned(Occasion):
+    """A cart that was left: reminds of what is still open in it."""
+
+    def armed(self, event: Event | None) -> Iterator[tuple[str, int]]:
+        if event is None or event.type != "cart.updated" or event.brand != self.brand or not event.record["lines"]:
+            return
+        cart_id = event.record["cart_id"]
+        cart = self.facts.cart(self.brand, cart_id)
+        if cart is None or not counts(event, self.facts.events):
+            return
+        place = (self.brand, self.campaign.id, cart_id)
+        number = self.customer.rounds.get(place, 1)
+        if self._begins_anew(self.episode(cart_id, number), cart, event):
+            number += 1
+        self.customer.rounds[place] = number
+        if not cart.ended:
+            yield self.episode(cart_id, number), cart.last_at
+
+    def _begins_anew(self, episode: str, cart: Cart, event: Event) -> bool:
+        decided = [
+            time
+            for key, time in self.customer.decided.items()
+            if (key.brand, key.campaign, key.episode) == (self.brand, self.campaign.id, episode)
+        ]
+        if not decided:
+            return False
+        ended_since = any(end > max(decided) for end in cart.ends)
+        return ended_since or event.at >= max(decided) + self.options.rearm_after
+
+    @staticmethod
+    def episode(cart_id: str, number: int) -> str:
+        return cart_id if number == 1 else f"{cart_id}#{number}"
+
+    def _cart(self, episode: str) -> Cart | None:
+        """The cart of an episode, unless it ended or a later round took over."""
+        cart_id = episode.split("#")[0]
+        if episode != self.episode(cart_id, self.customer.rounds[self.brand, self.campaign.id, cart_id]):
+            return None
+        cart = self.facts.cart(self.brand, cart_id)
+        return None if cart is None or cart.ended else cart
+
+    def anchor(self, episode: str) -> int | None:
+        cart = self._cart(episode)
+        return cart.last_at if cart else None
+
+    def against(self, episode: str) -> Verdict:
+        cart = self._cart(episode)
+        assert cart is not None
+        lines = open_lines(cart, self.facts.purchases.values(), self.brand)
+        products = {line["product_id"] for line in cart.lines}
+        if not lines:
+            bought = [
+                purchase
+                for purchase in self.facts.purchases.values()
+                if purchase.brand == self.brand and not purchase.cancelled and purchase.at >= cart.start
+                if any(purchase.quantity_of(product) for product in products)
+            ]
+            return max(bought, key=lambda purchase: (purchase.at, purchase.id)).bought_reason
+        worth = sum((quantity * price for _, quantity, price in lines), Decimal(0))
+        if self.options.min_value is not None and worth < Decimal(self.options.min_value):
+            return "below_min_value"
+        still_open: dict[str, int] = {}
+        for product, quantity, _ in lines:
+            still_open[product] = still_open.get(product, 0) + quantity
+        held = {
+            product: sum(line["quantity"] for line in cart.lines if line["product_id"] == product)
+            for product in still_open
+        }
+        return Items(still_open, cart.start, held)
+
+
+class ReviewRequest(Occasion):
+    """An order that arrived: asks how its delivered and kept lines are."""
+
+    def armed(self, event: Event | None) -> Iterator[tuple[str, int]]:
+        if event is None:
+            order_ids = list(self.facts.purchases)
+        else:
+            order_ids = [event.record["order_id"]] if event.type in ("order.placed", "order.delivered") else []
+        for order_id in order_ids:
+            purchase, anchor = self.facts.purchases.get(order_id), self.anchor(order_id)
+            if purchase is not None and anchor is not None and purchase.brand == self.brand:
+                yield order_id, anchor
+
+    def _deliveries(self, order_id: str) -> list[Event]:
+        return [e for e in self.facts.events if e.type == "order.delivered" and e.record["order_id"] == order_id]
+
+    def anchor(self, episode: str) -> int | None:
+        return max((event.at for event in self._deliveries(episode)), default=None)
+
+    def against(self, episode: str) -> Verdict:
+        purchase = self.facts.purchases[episode]
+        quantities: dict[str, int] = {}
+        for line in purchase.lines if not purchase.cancelled else ():
+            delivered = 0
+            for event in self._deliveries(episode):
+                parts = event.record.get("lines", ())
+                matching = sum(part["quantity"] for part in parts if part["line_id"] == line.line_id)
+                delivered += matching if parts else line.quantity
+            quantity = min(delivered, line.kept)
+            if quantity > 0:
+                quantities[line.product] = quantities.get(line.product, 0) + quantity
+        return Items(quantities) if quantities else "returned"
+
+
+class SecondPurchase(Occasion):
+    """The first purchase that was kept: offers what goes with it."""
+
+    def armed(self, event: Event | None) -> Iterator[tuple[str, int]]:
+        kept = self.facts.kept_purchases(self.brand) if changes_purchases(event) else []
+        if kept:
+            yield kept[0].id, kept[0].at
+
+    def anchor(self, episode: str) -> int | None:
+        return self.facts.purchases[episode].at
+
+    def against(self, episode: str) -> Verdict:
+        purchase = self.facts.purchases[episode]
+        if not purchase.is_kept:
+            return "returned"
+        if len(self.facts.kept_purchases(self.brand)) > 1:
+            return "bought_again"
+        if self.now > purchase.at + self.options.window:
+            return "window_over"
+        accessory = self._accessory(purchase)
+        return Items({accessory: 1}) if accessory else "no_accessory"
+
+    def _accessory(self, purchase: Purchase) -> str | None:
+        owned = {line.product for p in self.facts.purchases.values() if not p.cancelled for line in p.lines}
+        kept = [line for line in purchase.lines if line.kept > 0]
+        for line in sorted(kept, key=lambda line: (-line.kept * line.unit_price, line.product)):
+            item = self.world.catalogue.get((self.brand, line.product), {})
+            for accessory in item.get("accessories", ()):
+                offered = self.world.catalogue.get((self.brand, accessory))
+                if offered and offered.get("available", True) and accessory not in owned:
+                    return str(accessory)
+        return None
+
+
+class Reactivation(Occasion):
+    """A customer who is late by his own rhythm over all channels."""
+
+    def armed(self, event: Event | None) -> Iterator[tuple[str, int]]:
+        if changes_purchases(event) and self.customer.is_known:
+            yield from self._anchors().items()
+
+    def anchor(self, episode: str) -> int | None:
+        return self._anchors().get(episode)
+
+    def against(self, episode: str) -> Verdict:
+        latest = self.facts.kept_purchases(self.brand)[-1]
+        return Items() if episode == self._episode(latest.at) else "bought_in_store"
+
+    def _episode(self, at: int) -> str:
+        return f"{self.customer.name}/{utc_date(at).isoformat()}"
+
+    def _anchors(self) -> dict[str, int]:
+        """Ends of the threshold by episode: of the latest kept online purchase, and of the latest of all."""
+        kept = self.facts.kept_purchases(self.brand)
+        days = self._first_of_each_day(kept)
+        threshold = self._threshold(days) if days else None
+        if threshold is None:
+            return {}
+        online = self._first_of_each_day([purchase for purchase in kept if purchase.channel != "store"])
+        # Of the same day both are one episode, which counts from the first purchase of all.
+        return {self._episode(at): at + threshold for at in (*online[-1:], days[-1])}
+
+    @staticmethod
+    def _first_of_each_day(purchases: list[Purchase]) -> list[int]:
+        first: dict[object, int] = {}
+        for purchase in purchases:
+            first.setdefault(utc_date(purchase.at), purchase.at)
+        return list(first.values())
+
+    def _threshold(self, days: list[int]) -> int | None:
+        options = self.options
+        if len(days) < options.min_purchases:
+            return None
+        intervals = [later - earlier for earlier, later in pairwise(days)][-10:]
+        m = len(intervals)
+        if m + options.prior_weight == 0:
+            return None
+        own = sorted(intervals)[(m - 1) // 2] if intervals else 0
+        expected = (m * own + options.prior_weight * options.prior_interval) // (m + options.prior_weight)
+        return int(min(max(expected * options.factor_percent // 100, options.at_least), options.at_most))
+
+
+class Welcome(Occasion):
+    """A registration with the brand."""
+
+    def armed(self, event: Event | None) -> Iterator[tuple[str, int]]:
+        if event is None or (event.type in PROFILE_TYPES and event.brand == self.brand):
+            at = self.facts.profile.registered_at(self.brand)
+            if at is not None:
+                yield self._episode(at), at
+
+    def _episode(self, at: int) -> str:
+        return f"{self.customer.name}/{utc_date(at).isoformat()}"
+
+    def anchor(self, episode: str) -> int | None:
+        at = self.facts.profile.registered_at(self.brand)
+        return at if at is not None and self._episode(at) == episode else None
+
+
+class Birthday(Occasion):
+    """A birthday, in the customer's own zone."""
+
+    def armed(self, event: Event | None) -> Iterator[tuple[str, int]]:
+        if event is None or event.type in PROFILE_TYPES:
+            yield from self.next_one()
+
+    def next_one(self) -> Iterator[tuple[str, int]]:
+        """The next birthday whose message is due from now on and not decided yet."""
+        birth = self.facts.profile.birth_date
+        if birth is None or self.brand not in self.facts.profile.registered_brands():
+            return
+        for year in range(utc_date(self.now).year - 2, utc_date(self.now).year + 9):
+            day = birthday_in(year, birth, self.options.leap_day)
+            episode = f"{self.customer.name}/{day.isoformat()}"
+            anchor = self.anchor(episode)
+            key = Key(self.campaign.id, episode, 1, self.brand)
+            is_past = anchor is None or anchor + self.campaign.steps[0].after < self.now
+            if anchor is not None and not is_past and not self.customer.is_settled(key):
+                yield episode, anchor
+                return
+
+    def anchor(self, episode: str) -> int | None:
+        profile = self.facts.profile
+        name, _, text = episode.rpartition("/")
+        birth = profile.birth_date
+        if birth is None or name != self.customer.name:
+            return None
+        day = birthday_in(int(text[:4]), birth, self.options.leap_day)
+        if day.isoformat() != text:
+            return None
+        zone = profile.zone(self.brand, self.world.brands.get(self.brand)) or "UTC"
+        return instant(day - timedelta(days=self.options.lead_days), self.options.local_time, zone)
+
+
+OCCASIONS: dict[str, type[Occasion]] = {
+    "cart_abandoned": CartAbandoned,
+    "review_request": ReviewRequest,
+    "second_purchase": SecondPurchase,
+    "reactivation": Reactivation,
+    "welcome": Welcome,
+    "birthday": Birthday,
+}

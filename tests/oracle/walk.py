@@ -1,0 +1,326 @@
+"""The walk through time: events, then timers, then slot releases of each moment, one after the other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.campaigns import BrandRules, Campaign
+from tests.oracle.calendars import quiet_rule, quiet_until
+from tests.oracle.corrections import CORRECTABLE_MS, correction, undone
+from tests.oracle.customer import Candidate, Customer, Key, Send, Slot, World
+from tests.oracle.gates import capped, refusal
+from tests.oracle.history import DAY_MS, Event, stamped
+from tests.oracle.identity import Becomes, Step, resolved
+from tests.oracle.occasions import OCCASIONS, Birthday, CartAbandoned, Occasion
+
+RUN_ON_MS = 30 * DAY_MS
+"""How long a run goes on after the last event, unless told."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One decision record with what is needed to understand it. Times are milliseconds since the epoch."""
+
+    decision_id: str
+    outcome: str
+    reason: str
+    customer: str
+    key: Key
+    occasion: str
+    now: int
+    due: int
+    channel: str | None = None
+    event_id: str | None = None
+    """Of a correction: the event that undid the message."""
+
+    @property
+    def tuple(self) -> tuple[str, str, str]:
+        return (self.decision_id, self.outcome, self.reason)
+
+
+def decision_id(key: Key) -> str:
+    """First 32 hex digits of SHA-256 of ``brand|campaign|episode|step``."""
+    text = f"{key.brand}|{key.campaign}|{key.episode}|{key.step}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class Walk:
+    """One run over a history."""
+
+    def __init__(self, campaigns: Sequence[Campaign], brands: Sequence[BrandRules]) -> None:
+        self.world = World({c.id: c for c in campaigns}, {rules.brand: rules for rules in brands}, {})
+        self.customers: dict[str, Customer] = {}
+        self.records: list[Record] = []
+        self.now = 0
+
+    def run(self, steps: Sequence[Step], until: int) -> list[Record]:
+        """Go from moment to moment; at each: its events, then its timers, then its releases."""
+        position = 0
+        while True:
+            moments = [moment for moment in (self._next_of_customers(),) if moment is not None]
+            if position < len(steps):
+                moments.append(_time_of(steps[position]))
+            if not moments or min(moments) >= until:
+                return self.records
+            self.now = min(moments)
+            while position < len(steps) and _time_of(steps[position]) == self.now:
+                self._take(steps[position])
+                position += 1
+            for name in sorted(self.customers):
+                self._pop_timers(self.customers[name])
+            for name in sorted(self.customers):
+                self._release_slots(self.customers[name])
+
+    def _next_of_customers(self) -> int | None:
+        times = [due for customer in self.customers.values() for due in customer.timers.values()]
+        times += [slot.release for customer in self.customers.values() for slot in customer.slots.values()]
+        return min(times, default=None)
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def _take(self, step: Step) -> None:
+        if isinstance(step, Becomes):
+            source = self.customers.pop(step.source, None)
+            if source is not None:
+                target = self._customer(step.target)
+                source.become_part_of(target)
+                self._arm(target, None)
+        elif step.event.type == "catalog.item":
+            self.world.catalogue[step.event.brand, step.event.record["product_id"]] = dict(step.event.record)
+        elif step.customer is not None:
+            customer = self._customer(step.customer)
+            if customer.apply(step.event):
+                self._note_delivery(customer, step.event)
+                self._correct(customer, step.event)
+                if step.event.type == "customer.erased":
+                    self._erase(customer)
+                else:
+                    self._arm(customer, step.event)
+
+    def _customer(self, name: str) -> Customer:
+        return self.customers.setdefault(name, Customer(name))
+
+    def _note_delivery(self, customer: Customer, event: Event) -> None:
+        """Without a decision id, ``delivered`` counts for the latest send of the brand on the channel."""
+        record = event.record
+        if event.type != "feedback" or record["status"] != "delivered" or record.get("decision_id"):
+            return
+        fitting = [
+            send
+            for send in customer.sends
+            if send.candidate.key.brand == event.brand and send.candidate.channel == record["channel"]
+        ]
+        if fitting:
+            fitting[-1].delivered = True
+
+    def _correct(self, customer: Customer, event: Event) -> None:
+        for send in customer.sends:
+            if send.corrected or self.now > send.decided + CORRECTABLE_MS:
+                continue
+            reason = undone(send, event, customer)
+            if reason is None:
+                continue
+            key = send.candidate.key
+            delivered = send.delivered or decision_id(key) in customer.facts.delivered_feedback()
+            outcome = correction(send, event, self.now, self.world.brands[key.brand], delivered)
+            if outcome is not None:
+                send.corrected = True
+                self._record(customer, key, outcome, reason, send.candidate.due, send.candidate.channel, event.id)
+
+    def _erase(self, customer: Customer) -> None:
+        """Suppress what waits in slots, and forget the customer."""
+        for slot in customer.slots.values():
+            for candidate in slot.candidates:
+                self._record(customer, candidate.key, "suppressed", "erased", candidate.due, candidate.channel)
+        forgotten = self.customers[customer.name] = Customer(customer.name)
+        forgotten.seen = customer.seen
+
+    # --- timers -----------------------------------------------------------------------------------------------------
+
+    def _occasion(self, customer: Customer, campaign: Campaign, brand: str) -> Occasion:
+        return OCCASIONS[campaign.occasion](self.world, campaign, brand, customer, self.now)
+
+    def _arm(self, customer: Customer, event: Event | None) -> None:
+        """Arm what an event brings (None: a merge): each step at anchor + after, but not before now."""
+        for campaign in self.world.campaigns.values():
+            for brand in campaign.brands:
+                for episode, anchor in self._occasion(customer, campaign, brand).armed(event):
+                    self._arm_episode(customer, campaign, brand, episode, anchor)
+
+    def _arm_episode(self, customer: Customer, campaign: Campaign, brand: str, episode: str, anchor: int) -> None:
+        for number, step in enumerate(campaign.steps, start=1):
+            key = Key(campaign.id, episode, number, brand)
+            due = anchor + step.after
+            lapsed = due + campaign.valid_for < self.now and key not in customer.timers
+            if not lapsed and not customer.is_settled(key):
+                customer.timers[key] = max(due, self.now)
+
+    def _pop_timers(self, customer: Customer) -> None:
+        for key in sorted(key for key, due in customer.timers.items() if due <= self.now):
+            due = customer.timers.pop(key)
+            self._come_due(customer, key, due)
+
+    def _come_due(self, customer: Customer, key: Key, due: int) -> None:
+        campaign = self.world.campaigns[key.campaign]
+        occasion = self._occasion(customer, campaign, key.brand)
+        anchor = occasion.anchor(key.episode)
+        if anchor is None:
+            self._arm_next_birthday(customer, key)
+            return
+        if anchor + campaign.steps[key.step - 1].after > self.now:
+            customer.timers[key] = anchor + campaign.steps[key.step - 1].after
+            return
+        verdict = occasion.against(key.episode)
+        if isinstance(verdict, str):
+            self._decide(customer, key, "suppressed", verdict, due)
+            return
+        rules = self.world.brands.get(key.brand)
+        profile = customer.facts.profile
+        reason, channel = refusal(campaign, key.brand, rules, profile, campaign.channels, self.now)
+        if reason is not None or channel is None:
+            self._decide(customer, key, "suppressed", str(reason), due)
+            return
+        self._enter(customer, Candidate(key, campaign, due, channel, verdict))
+
+    def _enter(self, customer: Customer, candidate: Candidate) -> None:
+        key, rules = candidate.key, self.world.brands[candidate.key.brand]
+        place = (key.brand, candidate.channel)
+        if place not in customer.slots:
+            release = candidate.due + rules.hold_window
+            rule = quiet_rule(rules, candidate.channel)
+            zone = customer.facts.profile.zone(key.brand, rules)
+            end = quiet_until(release, rule, zone) if rule and zone else None
+            customer.slots[place] = Slot(release if end is None else end, end is not None)
+        slot = customer.slots[place]
+        slot.candidates.append(candidate)
+        if slot.moved:
+            self._record(customer, key, "held", "quiet_hours", candidate.due, candidate.channel)
+
+    # --- releases ---------------------------------------------------------------------------------------------------
+
+    def _release_slots(self, customer: Customer) -> None:
+        for place in sorted(place for place, slot in customer.slots.items() if slot.release <= self.now):
+            slot = customer.slots.pop(place)
+            ordered = sorted(slot.candidates, key=lambda c: (c.due, c.key.campaign, c.key.episode, c.key.step))
+            left = [again for candidate in ordered for again in self._look_again(customer, candidate)]
+            self._arbitrate(customer, place[0], left)
+
+    def _look_again(self, customer: Customer, candidate: Candidate) -> list[Candidate]:
+        """The gates once more with the channel fixed: the candidate as it is now, or nothing."""
+        key, campaign = candidate.key, candidate.campaign
+        if self.now > candidate.valid_until:
+            self._decide(customer, key, "suppressed", "expired", candidate.due, candidate.channel)
+            return []
+        occasion = self._occasion(customer, campaign, key.brand)
+        anchor = occasion.anchor(key.episode)
+        if anchor is None:
+            self._arm_next_birthday(customer, key)
+            return []
+        due = anchor + campaign.steps[key.step - 1].after
+        if isinstance(occasion, CartAbandoned) and due > self.now:
+            customer.timers[key] = due
+            return []
+        verdict = occasion.against(key.episode)
+        if isinstance(verdict, str):
+            self._decide(customer, key, "suppressed", verdict, candidate.due, candidate.channel)
+            return []
+        rules = self.world.brands.get(key.brand)
+        reason, _ = refusal(campaign, key.brand, rules, customer.facts.profile, [candidate.channel], self.now)
+        if reason is not None:
+            self._decide(customer, key, "suppressed", reason, candidate.due, candidate.channel)
+            return []
+        return [Candidate(key, campaign, candidate.due, candidate.channel, verdict)]
+
+    def _arbitrate(self, customer: Customer, brand: str, candidates: list[Candidate]) -> None:
+        """By rank, the first that no cap forbids goes."""
+        rules = self.world.brands[brand]
+        gone = False
+        for candidate in sorted(candidates, key=_rank):
+            key = candidate.key
+            if gone:
+                self._decide(customer, key, "suppressed", "outranked", candidate.due, candidate.channel)
+            elif self._is_capped(customer, rules, candidate):
+                self._decide(customer, key, "suppressed", "frequency_cap", candidate.due, candidate.channel)
+            else:
+                gone = True
+                customer.sends.append(Send(candidate, self.now, customer.name))
+                self._decide(customer, key, "sent", "due", candidate.due, candidate.channel)
+
+    def _is_capped(self, customer: Customer, rules: BrandRules, candidate: Candidate) -> bool:
+        free = candidate.campaign.exempt_from_caps
+        return not free and capped(customer, candidate.key.brand, rules, candidate.channel, self.now)
+
+    # --- records ----------------------------------------------------------------------------------------------------
+
+    def _decide(
+        self, customer: Customer, key: Key, outcome: str, reason: str, due: int, channel: str | None = None
+    ) -> None:
+        """A final word on a step. After a birthday the next is armed."""
+        customer.decided[key] = self.now
+        self._record(customer, key, outcome, reason, due, channel)
+        self._arm_next_birthday(customer, key)
+
+    def _arm_next_birthday(self, customer: Customer, key: Key) -> None:
+        campaign = self.world.campaigns[key.campaign]
+        occasion = self._occasion(customer, campaign, key.brand)
+        if isinstance(occasion, Birthday):
+            for episode, anchor in occasion.next_one():
+                self._arm_episode(customer, campaign, key.brand, episode, anchor)
+
+    def _record(
+        self,
+        customer: Customer,
+        key: Key,
+        outcome: str,
+        reason: str,
+        due: int,
+        channel: str | None,
+        event_id: str | None = None,
+    ) -> None:
+        occasion = self.world.campaigns[key.campaign].occasion
+        record = Record(
+            decision_id(key), outcome, reason, customer.name, key, occasion, self.now, due, channel, event_id
+        )
+        self.records.append(record)
+
+
+def _time_of(step: Step) -> int:
+    return step.now if isinstance(step, Becomes) else step.event.eff
+
+
+def _rank(candidate: Candidate) -> tuple[int, int, str, str, int]:
+    """(priority, highest first; due; campaign id; episode; step)."""
+    key = candidate.key
+    return (-candidate.campaign.priority, candidate.due, key.campaign, key.episode, key.step)
+
+
+def oracle_details(
+    history: Mapping[str, Sequence[Mapping[str, Any]]],
+    campaigns: Sequence[Campaign],
+    brands: Sequence[BrandRules],
+    lateness_ms: Mapping[str, int],
+    until_ms: int | None = None,
+) -> list[Record]:
+    """All decision records of a history in the order of their times, for tests and for finding out why.
+
+    ``history``: records by source as in the files of a replay directory. ``lateness_ms``: by source. ``until_ms``: end
+    of the run (exclusive), by default 30 days after the last event.
+    """
+    events = stamped(history, lateness_ms)
+    if until_ms is None:
+        until_ms = max((event.eff for event in events), default=0) + RUN_ON_MS
+    return Walk(campaigns, brands).run(list(resolved(events)), until_ms)
+
+
+def oracle_decisions(
+    history: Mapping[str, Sequence[Mapping[str, Any]]],
+    campaigns: Sequence[Campaign],
+    brands: Sequence[BrandRules],
+    lateness_ms: Mapping[str, int],
+    until_ms: int | None = None,
+) -> set[tuple[str, str, str]]:
+    """(decision id, outcome, reason) of everything that is decided about a history; see ``oracle_details``."""
+    return {record.tuple for record in oracle_details(history, campaigns, brands, lateness_ms, until_ms)}

@@ -1,0 +1,340 @@
+"""Generated histories: a few customers, and scenes in which carts, purchases, returns, logins and words of the CRM meet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from schemas.base import rfc3339
+from schemas.campaigns import BrandRules, Campaign
+from tests.oracle.builders import DAY, HOUR, SOURCES, History
+from tests.oracle.history import parse_ms
+from tests.property import rulesets
+from tests.property.choices import (
+    BRANDS,
+    CHANNELS,
+    CLOCK,
+    DELAYS_BEYOND,
+    LATENESSES,
+    LONG,
+    MARKETS,
+    PRODUCTS,
+    SHORT,
+    STARTS,
+    ZONES,
+    Chooser,
+    Draw,
+)
+
+Records = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything a run needs."""
+
+    history: Records
+    campaigns: Sequence[Campaign]
+    brands: Sequence[BrandRules]
+    lateness_ms: dict[str, int]
+    until_ms: int | None = None
+
+
+class Story:
+    """Adds scenes to a history."""
+
+    def __init__(self, choose: Chooser, campaigns: Sequence[Campaign]) -> None:
+        self.choose, self.campaigns, self.written = choose, campaigns, History()
+        self.start = choose.one_of(STARTS)
+        self.days = choose.up_to(120, 30)
+        self.people = [f"c{number}" for number in range(1, choose.up_to(6, 2) + 1)]
+        self.orders: list[tuple[str, dict[str, Any], int]] = []
+        self.merged: set[str] = set()
+
+    # --- pieces -----------------------------------------------------------------------------------------------------
+
+    def moment(self) -> int:
+        return self.start + self.choose.up_to(self.days) * DAY + self.choose.one_of(CLOCK)
+
+    def who(self, person: str, weak: bool = True) -> dict[str, str]:
+        """How an event names a person: by id, by one or more of the identifiers, or (the first device) by a shared one."""
+        ways: tuple[tuple[str, ...], ...] = (
+            ("customer_id",),
+            ("customer_id", "anonymous_id"),
+            ("customer_id", "loyalty_card_id"),
+            ("anonymous_id",),
+            ("loyalty_card_id",),
+            ("device_id", "anonymous_id"),
+            ("email_hash",),
+            ("loyalty_card_id", "anonymous_id"),
+        )
+        names = self.choose.one_of(ways if weak else ways[:3])
+        return {name: self.identifiers(person)[name] for name in names}
+
+    def identifiers(self, person: str) -> dict[str, str]:
+        return {
+            "customer_id": person,
+            "email_hash": hashlib.md5(person.encode()).hexdigest(),
+            "loyalty_card_id": f"card-{person}",
+            "device_id": "shared" if person in ("c1", "c2") else f"device-{person}",
+            "anonymous_id": f"visitor-{person}",
+        }
+
+    def place(self) -> dict[str, str]:
+        return {"brand": self.choose.one_of(("acme", *BRANDS)), "market": self.choose.one_of((MARKETS[0], *MARKETS))}
+
+    def goods(self) -> dict[str, int]:
+        chosen = self.choose.some_of(PRODUCTS, 1)
+        return {product: self.choose.one_of((1, 1, 2)) for product in chosen}
+
+    def fresh(self, prefix: str) -> str:
+        return f"{prefix}{self.written.count + 1}"
+
+    # --- scenes -----------------------------------------------------------------------------------------------------
+
+    def shopping(self, person: str, at: int) -> None:
+        """A cart in up to three updates, then perhaps a login, a purchase here or there, and a return to it."""
+        choose, place, goods, who = self.choose, self.place(), self.goods(), self.who(person)
+        cart = choose.one_of((self.fresh("k"), f"k-{person}-{place['brand']}"))
+        self.written.cart(at, goods, cart, **who, **place)
+        for _ in range(choose.up_to(2)):
+            at += choose.one_of(SHORT)
+            held = {} if choose.chance(15) else choose.one_of((goods, self.goods()))
+            self.written.cart(at, held, cart, **choose.one_of((who, self.who(person))), **place)
+        if choose.chance(40):
+            self.login(person, at + choose.one_of(SHORT))
+        end = choose.one_of(("left", "till", "order", "order of the cart", "part", "till"))
+        bought = {next(iter(goods)): 1} if end == "part" else goods
+        at += choose.one_of(SHORT)
+        if end == "till":
+            self.receipt(person, at, bought, place)
+        elif end != "left":
+            cart_id = {"cart_id": cart} if end == "order of the cart" else {}
+            self.buy(person, at, bought, place | cart_id)
+        if choose.chance(30):
+            self.written.cart(at + choose.one_of(SHORT + LONG), self.goods(), cart, **self.who(person), **place)
+
+    def purchase(self, person: str, at: int) -> None:
+        """An order with what follows: change, cancellation, deliveries, returns; or a receipt."""
+        if self.choose.chance(30):
+            self.receipt(person, at, self.goods(), self.place())
+        else:
+            self.buy(person, at, self.goods(), self.place())
+
+    def rhythm(self, person: str, at: int) -> None:
+        """Some purchases in a row at a rhythm."""
+        place, gap = self.place(), self.choose.one_of((10 * DAY, 5 * DAY, DAY, 20 * DAY))
+        for number in range(self.choose.up_to(4, 2)):
+            when = at + number * gap + self.choose.one_of((0, HOUR, DAY))
+            if self.choose.chance(35):
+                self.receipt(person, when, self.goods(), place)
+            else:
+                self.written.order(when, self.goods(), self.fresh("o"), **self.who(person, weak=False), **place)
+
+    def buy(self, person: str, at: int, goods: dict[str, int], fields: dict[str, Any]) -> None:
+        choose, order_id, who = self.choose, self.fresh("o"), self.who(person)
+        place = {name: fields[name] for name in ("brand", "market")}
+        price = choose.one_of(("10.00", "5.00"))
+        channel = choose.one_of(("web", "app", "phone"))
+        self.written.order(at, goods, order_id, price, channel=channel, **who, **fields)
+        self.orders.append((order_id, {**who, **place}, at))
+        if choose.chance(10):
+            changed = [{**line, "line_id": f"n{n}"} for n, line in enumerate(_order_lines(self.goods()))]
+            when = at + choose.one_of(SHORT + LONG)
+            self.written.of_order("changed", when, order_id, lines=changed, currency="GBP", **who, **place)
+        if choose.chance(10):
+            self.written.of_order("cancelled", at + choose.one_of(SHORT + LONG), order_id, **who, **place)
+        if choose.chance(55):
+            for _ in range(choose.up_to(2, 1)):
+                part = {} if choose.chance(60) else {"lines": [{"line_id": "l1", "quantity": 1}]}
+                self.written.of_order("delivered", at + choose.one_of(LONG[:8]), order_id, **who, **place, **part)
+        if choose.chance(45):
+            self.give_back(at, order_id, goods, {**who, **place})
+
+    def give_back(self, bought: int, order_id: str, goods: dict[str, int], fields: dict[str, Any]) -> None:
+        """A return of all or one of it, with or without the order's id, in up to three words."""
+        choose, at, return_id = self.choose, bought, self.fresh("r")
+        taken = goods if choose.chance(60) else {next(iter(goods)): 1}
+        named = {"order_id": order_id} if choose.chance(60) else {}
+        listed = [{"product_id": product, "quantity": quantity} for product, quantity in taken.items()]
+        if named and choose.chance(40):
+            listed = [{**line, "line_id": f"l{number}"} for number, line in enumerate(listed, start=1)]
+        for _ in range(choose.one_of((1, 1, 2, 3))):
+            at += choose.one_of(LONG + SHORT)
+            kind = choose.one_of(("return.received", "return.requested", "refund.issued", "return.rejected"))
+            self.written.back(at, None, return_id, kind, lines=listed, **fields, **named)
+
+    def receipt(self, person: str, at: int, goods: dict[str, int], place: dict[str, Any]) -> None:
+        choose = self.choose
+        returned = choose.some_of(PRODUCTS, 1) if choose.chance(15) else ()
+        sold = {} if returned and choose.chance(50) else goods
+        status = choose.one_of(("voided", "training")) if choose.chance(3) else "completed"
+        who = {"customer_id": None} if choose.chance(5) else self.who(person)
+        number = self.written.count + 1
+        self.written.receipt(at, sold, number, returned, status=status, **who, **place)
+
+    def login(self, person: str, at: int) -> None:
+        chosen = self.choose.some_of(("anonymous_id", "device_id", "loyalty_card_id", "email_hash"), 1)
+        named = {name: self.identifiers(person)[name] for name in chosen}
+        self.written.identified(at, person, **named, **self.place())
+
+    def profile(self, person: str, at: int) -> None:
+        """What the CRM says; mostly consents and contact points for some channels."""
+        choose, fields = self.choose, dict[str, Any](self.place())
+        if choose.chance(60):
+            fields["registered_at"] = rfc3339(at - choose.one_of((0, HOUR, DAY, 3 * DAY)))
+        if choose.chance(60):
+            year = rulesets.year_of(self.start)
+            born = ("03-13", "03-27", "02-29", "10-30", "11-06", "02-28", "03-01", "01-20")
+            fields["birth_date"] = f"{choose.one_of((1980, 1984)) if year else 1980}-{choose.one_of(born)}"
+            if fields["birth_date"].endswith("02-29"):
+                fields["birth_date"] = "1980-02-29"
+        for name, values in (("time_zone", ZONES), ("country", MARKETS), ("language", ("en", "de-AT", "fr"))):
+            if choose.chance(25):
+                fields[name] = choose.one_of(values)
+        if choose.chance(30):
+            fields["loyalty_cards"] = [self.identifiers(person)["loyalty_card_id"]]
+        reach = ("email", "push") if choose.chance(50) else choose.some_of(CHANNELS)
+        record = self.written.profile(
+            at, person, reach, kind=choose.one_of(("customer.registered", "customer.updated"))
+        )
+        record |= fields
+        for point in record["contact_points"]:
+            point["reachable"] = not choose.chance(10)
+            if point["channel"] == "email" and choose.chance(30):
+                point["hash"] = self.identifiers(person)["email_hash"]
+        for consent in record["consents"]:
+            if choose.chance(8):
+                consent["status"] = "withdrawn"
+
+    def word_of_channel(self, person: str, at: int) -> None:
+        choose = self.choose
+        statuses = ("delivered", "delivered", "bounced", "unsubscribed", "complained", "opened", "dropped")
+        status = choose.one_of(statuses)
+        soft = {"permanent": False} if status == "bounced" and choose.chance(30) else {}
+        where = choose.one_of(CHANNELS[:2])
+        self.written.feedback(at, status, where, **soft, **self.who(person), **self.place())
+
+    def catalogue(self, product: str, at: int) -> None:
+        accessories = self.choose.some_of([other for other in PRODUCTS if other != product])
+        available = not self.choose.chance(20)
+        self.written.product(at, product, accessories, available=available, brand=self.choose.one_of(BRANDS))
+
+    def order_of_crm(self, person: str, at: int) -> None:
+        """A merge or, rarely, an erasure. A customer is merged away at most once."""
+        if self.choose.chance(40):
+            self.written.erased(at, person)
+        elif self.people[0] != person and person not in self.merged:
+            self.merged.add(person)
+            target = self.people[self.choose.up_to(self.people.index(person) - 1)]
+            self.written.merged(at, person, target)
+
+    def tell(self) -> None:
+        """Write the scenes."""
+        choose = self.choose
+        for name in BRANDS:
+            for product in PRODUCTS:
+                if choose.chance(60):
+                    self.catalogue(product, self.start - DAY)
+                    self.written.sources["catalog"][-1]["brand"] = name
+        for person in self.people:
+            if choose.chance(85):
+                self.profile(person, self.start + choose.one_of((0, DAY, 20 * DAY)))
+        scenes = (self.shopping, self.shopping, self.purchase, self.purchase, self.rhythm, self.word_of_channel)
+        rare = (self.profile, self.login, self.word_of_channel, self.order_of_crm)
+        for _ in range(choose.up_to(12, 1)):
+            scene = choose.one_of(rare if choose.chance(25) else scenes)
+            scene(choose.one_of(self.people), self.moment())
+        if choose.chance(20):
+            self.catalogue(choose.one_of(PRODUCTS), self.moment())
+
+
+def _order_lines(goods: dict[str, int]) -> list[dict[str, Any]]:
+    return [{"product_id": product, "quantity": n, "unit_price": "10.00"} for product, n in goods.items()]
+
+
+# --- ids, delays, duplicates ------------------------------------------------------------------------------------------
+
+
+def _rename(choose: Chooser, history: Records) -> None:
+    """Event ids in no relation to the order of events."""
+    for records in history.values():
+        for record in records:
+            record["event_id"] = f"{choose.up_to(9)}{record['event_id']}"
+
+
+def _report_back(choose: Chooser, story: Story) -> None:
+    """Feedback that names decisions: of cart reminders, whose ids follow from cart and campaign."""
+    named = [campaign for campaign in story.campaigns if campaign.occasion == "cart_abandoned"]
+    for record in list(story.written.sources["web-sessions"]):
+        if named and record["type"] == "cart.updated" and choose.chance(15):
+            campaign = choose.one_of(named)
+            text = f"{record['brand']}|{campaign.id}|{record['cart_id']}|1"
+            at = parse_ms(record["occurred_at"]) + choose.one_of(SHORT) + campaign.steps[0].after
+            who = {name: record[name] for name in ("customer_id", "anonymous_id") if name in record}
+            decision = hashlib.sha256(text.encode()).hexdigest()[:32]
+            story.written.feedback(
+                at, "delivered", campaign.channels[0], decision_id=decision, brand=record["brand"], **who
+            )
+
+
+def delayed(choose: Chooser, history: Records, lateness_ms: dict[str, int], beyond: bool) -> Records:
+    """The history with arrival times: at once, within the lateness, or (``beyond``) later; some from fast clocks."""
+    result: Records = {}
+    for source, records in history.items():
+        result[source] = []
+        for record in records:
+            at, lateness = parse_ms(record["occurred_at"]), lateness_ms[source]
+            wait = 0
+            if choose.chance(25):
+                wait = choose.one_of((lateness, 0, lateness // 2))
+            if beyond and choose.chance(10):
+                wait = lateness + choose.one_of(DELAYS_BEYOND)
+            if beyond and choose.chance(2):
+                wait = choose.one_of((-HOUR, -DAY, -DAY - 1))
+            result[source].append({**record, "arrived_at": rfc3339(at + wait)} if wait else record)
+    return result
+
+
+def with_duplicates(choose: Chooser, history: Records, percent: int = 8) -> Records:
+    """The history with some records sent again, at once or later; some natural ids under another event id."""
+    result: Records = {}
+    for source, records in history.items():
+        result[source] = list(records)
+        for record in records:
+            if choose.chance(percent):
+                arrived = parse_ms(record.get("arrived_at") or record["occurred_at"])
+                again = {**record, "arrived_at": rfc3339(arrived + choose.one_of((0, 1, HOUR, DAY, 10 * DAY)))}
+                if record["type"] in ("order.placed", "pos.receipt", "return.received") and choose.chance(30):
+                    again["event_id"] += "z"
+                result[source].append(again)
+    return result
+
+
+@st.composite
+def plain_cases(draw: Draw, least_lateness: int = 0) -> Case:
+    """A case whose events arrive when they happen."""
+    choose = Chooser(draw)
+    story = Story(choose, ())
+    story.campaigns = rulesets.campaigns(choose, story.start)
+    story.tell()
+    _report_back(choose, story)
+    _rename(choose, story.written.sources)
+    lateness_ms = {source: max(choose.one_of(LATENESSES), least_lateness) for source in SOURCES}
+    return Case(story.written.sources, story.campaigns, rulesets.brands(choose), lateness_ms)
+
+
+@st.composite
+def cases(draw: Draw) -> Case:
+    """A case with everything: disorder, late events, duplicates, an end of the run."""
+    choose = Chooser(draw)
+    case = draw(plain_cases())
+    history = delayed(choose, case.history, case.lateness_ms, beyond=True)
+    history = with_duplicates(choose, history)
+    times = [parse_ms(r["occurred_at"]) for records in history.values() for r in records]
+    until = max(times) - 5 * DAY if choose.chance(10) and times else None
+    return Case(history, case.campaigns, case.brands, case.lateness_ms, until)

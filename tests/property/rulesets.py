@@ -1,0 +1,117 @@
+"""Generated campaigns and brand rules: each occasion with varied options, two brands, up to three channels."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.base import rfc3339
+from schemas.campaigns import BrandRules, Campaign
+from tests.oracle.builders import DAY, brand, campaign
+from tests.property.choices import BRANDS, CHANNELS, MARKETS, ZONES, Chooser
+
+OCCASIONS = ("cart_abandoned", "review_request", "second_purchase", "reactivation", "welcome", "birthday")
+AFTERS: dict[str, tuple[Any, ...]] = {
+    "cart_abandoned": (["4h"], ["4h", "1d"], ["1h"], ["0s", "4h"]),
+    "review_request": (["7d"], ["1d"], ["0s"], ["1d", "7d"]),
+    "second_purchase": (["7d"], ["1d", "7d"], ["0s"], ["20d"]),
+    "reactivation": (["0s"], ["1d"], ["0s", "7d"]),
+    "welcome": (["1h"], ["0s"], ["1h", "1d", "7d"]),
+    "birthday": (["0s"], ["4h"]),
+}
+
+
+def campaigns(choose: Chooser, start: int) -> list[Campaign]:
+    """One to eight campaigns; two of an occasion are possible."""
+    wanted = [occasion for occasion in OCCASIONS if choose.chance(75)] or ["cart_abandoned"]
+    wanted += [choose.one_of(OCCASIONS) for _ in range(choose.up_to(2))]
+    return [_campaign(choose, occasion, f"m{choose.up_to(9)}-{n}", start) for n, occasion in enumerate(wanted)]
+
+
+def _campaign(choose: Chooser, occasion: str, name: str, start: int) -> Campaign:
+    purpose = "review" if occasion == "review_request" else choose.one_of(("marketing", "marketing", "service"))
+    fields: dict[str, Any] = {
+        "brands": choose.one_of((["acme"], ["acme", "zest"], ["zest"], ["acme"])),
+        "channels": choose.one_of((["email"], ["email", "push"], ["push", "email"], ["email"], ["sms", "email"])),
+        "priority": choose.one_of((50, 50, 60, 40)),
+        "purpose": purpose,
+        "valid_for": choose.one_of(("48h", "1h", "10d", "2d")),
+        "exempt_from_caps": choose.chance(10),
+        "content": _content(choose),
+        "options": _options(choose, occasion),
+    }
+    if choose.chance(10):
+        fields["markets"] = choose.some_of(MARKETS, 1)
+    if choose.chance(10):
+        fields[choose.one_of(("starts", "ends"))] = rfc3339(start + choose.one_of((20, 45)) * DAY)
+    return campaign(occasion, name, choose.one_of(AFTERS[occasion]), **fields)
+
+
+def _content(choose: Chooser) -> dict[str, Any]:
+    languages, fallback = choose.one_of(((["en"], ["en"]), (["en", "de"], []), (["de-AT", "en"], ["fr", "en"])))
+    markets = choose.some_of(MARKETS, 1) if choose.chance(10) else []
+    return {"key": "k", "languages": languages, "fallback": fallback, "markets": markets}
+
+
+def _options(choose: Chooser, occasion: str) -> dict[str, Any]:
+    if occasion == "cart_abandoned":
+        worth = {"min_value": choose.one_of(("10.00", "10.01", "25"))} if choose.chance(30) else {}
+        return worth | {"rearm_after": choose.one_of(("7d", "1d", "0s"))}
+    if occasion == "second_purchase":
+        return {"window": choose.one_of(("30d", "7d", "1d"))}
+    if occasion == "reactivation":
+        return {
+            "factor_percent": choose.one_of((200, 100, 150)),
+            "prior_interval": choose.one_of(("10d", "5d", "60d", "0s")),
+            "prior_weight": choose.one_of((2, 0, 1)),
+            "min_purchases": choose.one_of((2, 1, 3)),
+            "at_least": choose.one_of(("1d", "14d", "0s")),
+            "at_most": choose.one_of(("60d", "30d")),
+        }
+    if occasion == "birthday":
+        return {
+            "local_time": choose.one_of(("09:00", "01:30", "22:30", "02:30")),
+            "lead_days": choose.one_of((0, 1, 7)),
+            "leap_day": choose.one_of(("02-28", "03-01")),
+        }
+    return {}
+
+
+def brands(choose: Chooser) -> list[BrandRules]:
+    """Rules of the brands; rarely one has none."""
+    return [_rules(choose, name) for name in BRANDS if not choose.chance(5)]
+
+
+def _rules(choose: Chooser, name: str) -> BrandRules:
+    fields: dict[str, Any] = {
+        "hold_window": choose.one_of(("30m", "0s", "1h", "1d")),
+        "in_flight": choose.one_of(("1h", "0s", "1d")),
+        "language": choose.one_of(("en", None, "de-DE")),
+        "zone": choose.one_of((ZONES[0], None, *ZONES)),
+        "caps": [_cap(choose) for _ in range(choose.up_to(2))],
+        "quiet_hours": _quiet_hours(choose),
+    }
+    if choose.chance(40):
+        fields["markets"] = {market: _market(choose) for market in choose.some_of(MARKETS, 1)}
+    return brand(name, **fields)
+
+
+def _cap(choose: Chooser) -> dict[str, Any]:
+    per = choose.one_of(("1d", "4h", "7d", "30d"))
+    return {"channel": choose.one_of(("*", *CHANNELS[:2])), "max": choose.one_of((1, 1, 2, 0)), "per": per}
+
+
+def _quiet_hours(choose: Chooser) -> list[dict[str, Any]]:
+    names = [name for name in ("*", "email") if choose.chance(35)]
+    spans = (("22:00", "08:00"), ("12:00", "14:00"), ("00:15", "01:30"), ("09:00", "09:00"), ("00:00", "16:00"))
+    chosen = [(name, choose.one_of(spans)) for name in names]
+    return [{"channel": name, "start": start, "end": end} for name, (start, end) in chosen]
+
+
+def _market(choose: Chooser) -> dict[str, Any]:
+    return {"zone": choose.one_of((None, *ZONES)), "language": choose.one_of((None, "en", "de-AT"))}
+
+
+def year_of(ms: int) -> int:
+    """UTC year of a time."""
+    return datetime.fromtimestamp(ms // 1000, UTC).year
