@@ -7,6 +7,7 @@ import hmac
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -48,6 +49,7 @@ class MoneyError(ValueError):
     """An amount has more decimals than its currency has minor digits."""
 
 
+@lru_cache(maxsize=65_536)
 def to_minor(amount: str, currency: str) -> int:
     """Minor units of a decimal string: ``("12.5", "GBP") -> 1250``, ``("500", "JPY") -> 500``.
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from sinks import metrics
+from sinks.failpoints import failpoint
 from sinks.failures import sink_error
 from sinks.ingest import TOPICS, Insert, is_mark
 from sinks.layout import open_database
 from sinks.protocol import Batch, SinkRecord, TopicPartition
-from streams.runtime.failpoints import failpoint
+from sinks.snapshots import publish
 
 _UNREADABLE = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.DataError, UnicodeDecodeError)
 """What DuckDB raises when a value is not what its topic says."""
 
 
 class DuckDBWriter:
-    """Owns one DuckDB file. Not thread safe, but for ``cursor``: one thread writes, another may publish.
+    """Owns one DuckDB file. Not thread safe: one call at a time.
 
     Raises SinkError: the file is taken by another process, is of a newer layout, of other topics, or not writable.
     """
@@ -39,10 +41,6 @@ class DuckDBWriter:
         """Next offset to read, by partition, as committed."""
         return dict(self._positions)
 
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        """Another connection to the same file, with transactions of its own; close it."""
-        return self._database.cursor()
-
     def write(self, batch: Batch) -> None:
         """Keep the batch and its positions. Raises SinkError, and keeps nothing of it.
 
@@ -54,6 +52,10 @@ class DuckDBWriter:
             except _UNREADABLE:
                 self._write(batch, lambda _: True)
         self._positions.update(batch.positions)
+
+    def publish(self, directory: Path, kept: int, now: datetime) -> Path:
+        """Publish a snapshot of what is committed; see ``snapshots.publish``. Raises SinkError."""
+        return publish(self._database, self.path, directory, kept, now)
 
     def close(self) -> None:
         """Write the log into the file and release it. Raises SinkError."""

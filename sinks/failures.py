@@ -32,8 +32,8 @@ def sink_error(error: BaseException, path: Path) -> SinkError:
         )
     if "not a valid DuckDB database" in text:
         return SinkError(
-            f"{path} is no DuckDB file: set CUEPOINT_DUCKDB_PATH to another file, or move this one away; the sink makes "
-            "a new one from the topics."
+            f"{path} is no DuckDB file: set CUEPOINT_DUCKDB_PATH to another file, or move this one away; the sink "
+            "makes a new one from the topics."
         )
     if "read a database file with version number" in text:
         return SinkError(f"{path} was written by a newer DuckDB than {duckdb.__version__}: install that one ({text}).")

@@ -60,12 +60,16 @@ _EVENT_SHAPE = {
 _EVENT_ROWS = """
 INSERT INTO raw.customer_events BY NAME
 SELECT kafka_topic, kafka_partition, kafka_offset, appended_at, e.id AS event_id, e.type, e.source,
-    e.customer AS customer_id, make_timestamptz(e.at * 1000) AS occurred_at, make_timestamptz(e.eff * 1000) AS effective_at,
-    e.brand, e.market, e.currency, e.nid AS natural_id, e.ids AS identifiers,
+    e.customer AS customer_id, make_timestamptz(e.at * 1000) AS occurred_at,
+    make_timestamptz(e.eff * 1000) AS effective_at, e.brand, e.market, e.currency, e.nid AS natural_id,
+    e.ids AS identifiers,
     CASE WHEN e.type = 'merge.in' THEN json_object('merge', e.data->>'merge') ELSE e.data END AS data
 FROM (SELECT *, from_json(value, {shape}) AS e FROM ({records}))
 """
-_LINE_TYPES = "('order.placed', 'order.changed', 'pos.receipt', 'return.requested', 'return.received', 'return.rejected', 'refund.issued')"
+_LINE_TYPES = (
+    "('order.placed', 'order.changed', 'pos.receipt', 'return.requested', 'return.received', 'return.rejected', "
+    "'refund.issued')"
+)
 _LINES_SHAPE = {
     "type": "VARCHAR",
     "data": {

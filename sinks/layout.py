@@ -25,10 +25,12 @@ SCHEMAS = {
     "meta": "About the data: positions, progress of the stages, snapshots.",
 }
 """Schemas with what they are for (DuckDB keeps no comments on schemas; the data dictionary has them)."""
+STORAGE_VERSION = "v1.5.0"
+"""Storage format of the file and so of its snapshots: DuckDB 1.5 opens it."""
 MEMORY_LIMIT = "2GB"
 """Most memory that DuckDB takes; what exceeds it goes to a temporary directory beside the file."""
 CHECKPOINT_THRESHOLD = "256MB"
-"""Size of the write-ahead log at which DuckDB writes it into the file. Its own default, 16 MB, costs a third of the speed."""
+"""Size of the write-ahead log at which DuckDB writes it into the file. Its own default, 16 MB, is slower."""
 
 _HEADER = re.compile(r"\A/\*(.*?)\*/", re.DOTALL)
 _KIND = re.compile(r"CREATE OR REPLACE (VIEW|MACRO)\s+(\w+\.\w+)(.*?)\bAS(\s+TABLE)?\b", re.DOTALL)
@@ -75,7 +77,11 @@ def open_database(path: Path, topic_prefix: str) -> duckdb.DuckDBPyConnection:
     """Open or create the file, with all tables and views. Raises SinkError with the cause and the way out."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        settings = {"memory_limit": MEMORY_LIMIT, "checkpoint_threshold": CHECKPOINT_THRESHOLD}
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": MEMORY_LIMIT,
+            "checkpoint_threshold": CHECKPOINT_THRESHOLD,
+            "storage_compatibility_version": STORAGE_VERSION,
+        }
         database = duckdb.connect(str(path), config=settings)
     except (duckdb.Error, OSError) as error:
         raise sink_error(error, path) from error
@@ -96,11 +102,13 @@ def open_database(path: Path, topic_prefix: str) -> duckdb.DuckDBPyConnection:
 
 
 def _check_layout(database: duckdb.DuckDBPyConnection, path: Path, topic_prefix: str) -> None:
-    names = {name for (name,) in database.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()}
-    if not names:
+    tables = database.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
+    if not tables:
         return
-    row = database.execute("SELECT version, topic_prefix FROM meta.layout").fetchone() if "meta.layout" in names else None
-    way_out = "set CUEPOINT_DUCKDB_PATH to another file, or move this one away; the sink makes a new one from the topics."
+    way_out = "set CUEPOINT_DUCKDB_PATH to another file, or move this one away; the sink makes a new one."
+    row = None
+    if ("meta.layout",) in tables:
+        row = database.execute("SELECT version, topic_prefix FROM meta.layout").fetchone()
     if row is None:
         raise SinkError(f"{path} is a DuckDB file of something else (it has no meta.layout): {way_out}")
     version, prefix = row

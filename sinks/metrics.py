@@ -17,12 +17,12 @@ BATCH_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
 LAG_RECORDS = Gauge(
-    "cuepoint_sink_lag_records", "Offsets between the read position and the end of what is committed.", ("topic", "partition")
+    "cuepoint_sink_lag_records", "Offsets left between the read position and what is committed.", ("topic", "partition")
 )
 SNAPSHOT_SECONDS = Histogram(
     "cuepoint_sink_snapshot_seconds",
     "Time to publish a snapshot.",
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
 )
-SNAPSHOT_PUBLISHED = Gauge("cuepoint_sink_snapshot_published_timestamp_seconds", "When the newest snapshot was published.")
+SNAPSHOT_PUBLISHED = Gauge("cuepoint_sink_snapshot_timestamp_seconds", "When the newest snapshot was published.")
 SNAPSHOT_BYTES = Gauge("cuepoint_sink_snapshot_bytes", "Size of the newest snapshot.")

@@ -30,7 +30,7 @@ CUSTOMER_EVENTS = Table(
             "none: stands for nobody (a guest).",
         ),
         Column("occurred_at", "TIMESTAMPTZ", "When it happened: a fact."),
-        Column("effective_at", "TIMESTAMPTZ", "What the pipeline orders by; after occurred_at when the event was late."),
+        Column("effective_at", "TIMESTAMPTZ", "What the pipeline orders by; later than occurred_at: it was late."),
         Column("brand", "VARCHAR", "Brand."),
         Column("market", "VARCHAR", "Market, ISO 3166 alpha-2."),
         Column("currency", "VARCHAR", "Currency of all amounts of the event, ISO 4217."),
@@ -174,7 +174,7 @@ SKIPPED = Table(
     "Records that were read and are in no table, counted.",
     (
         Column("topic", "VARCHAR", "Topic without prefix."),
-        Column("reason", "VARCHAR", "invalid: not of the topic's contract; expired: deleted by retention before reading."),
+        Column("reason", "VARCHAR", "invalid: not of the contract; expired: deleted by retention before it was read."),
         Column("records", "BIGINT", "How many."),
     ),
     ("topic", "reason"),
@@ -223,7 +223,7 @@ CURRENCIES = Table(
 SNAPSHOT_INFO = Table(
     "meta",
     "snapshot_info",
-    "One row: what this snapshot holds. Empty in the sink's own file.",
+    "One row: what this snapshot holds; in the sink's own file, what the last one to be published holds.",
     (
         Column("published_at", "TIMESTAMPTZ", "When it was published, wall clock."),
         Column("as_of", "TIMESTAMPTZ", "Decisions are complete until then: the least clock of the decide tasks."),

@@ -14,14 +14,14 @@ import msgspec
 
 from schemas.campaigns import BrandRules, Campaign
 from schemas.envelope import Envelope
-from streams.campaigns import CampaignSet, records
+from streams.campaigns import CampaignSet, known_brands, records
 from streams.decide.partition import Partition
 from streams.identity.task import IdentityFold
 from streams.intake.admit import Admission
 from streams.intake.task import SOURCES
 from streams.intake.validate import Rejection
 from streams.progress import Counts
-from streams.replay.arrivals import claimed_arrivals, settled_arrivals
+from streams.replay.arrivals import arrivals
 from streams.replay.files import SOURCES as FILE_SOURCES
 
 ADVANCE_MS = 6 * 3_600_000
@@ -52,14 +52,16 @@ class BacktestResult:
 class Backtest:
     """Feeds lines in the order of their arrival; ``finish`` ends it."""
 
-    def __init__(self, campaigns: CampaignSet, lateness_ms: Callable[[str], int]) -> None:
+    def __init__(self, campaigns: CampaignSet, lateness_ms: Callable[[str], int], until: int | None = None) -> None:
         self.result = BacktestResult()
+        self._until = until
         self._lateness_ms = lateness_ms
         self._latest = max(lateness_ms(source) for source in SOURCES)
-        self._admission = Admission(frozenset(rules.brand for rules in campaigns.brands) or None)
+        self._admission = Admission(known_brands(campaigns))
         self._identity = IdentityFold()
         self._partition = Partition(lambda _: None, lambda: self._partition.states.live.keys())
         self._partition.on_accepted = self._count
+        self._partition.emit = lambda event: self._partition.take(event, 0)
         self._guests: set[str] = set()
         self._offset = 0
         self._advanced: int | None = None
@@ -73,11 +75,11 @@ class Backtest:
         self._admit(source, value, arrived, arrived - self._lateness_ms(source))
         clock = arrived - self._latest
         if self._advanced is None or clock - self._advanced >= ADVANCE_MS:
-            self._advance(clock)
+            self._advance(clock if self._until is None else min(clock, self._until))
 
-    def finish(self, until: int | None = None) -> BacktestResult:
+    def finish(self) -> BacktestResult:
         """Let the clock run to ``until`` (exclusive; default: last arrival and 30 days)."""
-        self._advance(self._arrived + AFTER_THE_END_MS if until is None else until)
+        self._advance(self._arrived + AFTER_THE_END_MS if self._until is None else self._until)
         return self.result
 
     def _admit(self, source: str, value: bytes, arrived: int, until: int) -> None:
@@ -103,14 +105,7 @@ class Backtest:
             self._offset += 1
             self._partition.take(event, self._offset)
         self._identity.outgoing.clear()
-        while True:
-            self._partition.advance(clock, _ALL_STEPS)
-            forwarded = self._partition.outgoing[:]
-            self._partition.outgoing.clear()
-            if not forwarded:
-                break
-            for event in forwarded:
-                self._partition.take(event, 0)
+        self._partition.advance(clock, _ALL_STEPS)
         made = self._partition.fold.made
         self.result.decisions += [entry.decision for entry in made]
         made.clear()
@@ -131,10 +126,10 @@ def backtest_lines(
     lines: Iterable[Line], campaigns: CampaignSet, lateness_ms: Callable[[str], int], until: int | None = None
 ) -> BacktestResult:
     """Run over lines in arrival order."""
-    run = Backtest(campaigns, lateness_ms)
+    run = Backtest(campaigns, lateness_ms, until)
     for source, arrived, value in lines:
         run.feed(source, arrived, value)
-    return run.finish(until)
+    return run.finish()
 
 
 def backtest_history(
@@ -160,6 +155,5 @@ def _arrival_order(lines: Mapping[str, Sequence[bytes]]) -> list[Line]:
     placed: list[Line] = []
     for source in FILE_SOURCES:
         rows = lines.get(source, [])
-        arrivals = settled_arrivals(claimed_arrivals(rows, False), False)
-        placed += [(source, arrived, row) for arrived, row in zip(arrivals, rows, strict=True)]
+        placed += [(source, arrived, row) for arrived, row in zip(arrivals(rows, False), rows, strict=True)]
     return sorted(placed, key=lambda line: line[1])

@@ -68,6 +68,13 @@ def load_campaigns(directory: Path) -> CampaignSet:
     )
 
 
+def known_brands(content: CampaignSet) -> frozenset[str]:
+    """The brands that have rules or campaigns; records of other brands are quarantined."""
+    return frozenset(rules.brand for rules in content.brands) | {
+        brand for campaign in content.campaigns for brand in campaign.brands
+    }
+
+
 def version_of(content: BaseModel) -> str:
     """12 hex digits of the SHA-256 of the content: equal content, equal version."""
     text = json.dumps(content.model_dump(mode="json"), sort_keys=True)

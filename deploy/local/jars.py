@@ -58,6 +58,13 @@ def kafka_home() -> Path:
     return Path(given).absolute() if given else Path.home() / ".cache" / "cuepoint" / f"kafka-{KAFKA_VERSION}"
 
 
+def check_prerequisites() -> None:
+    """Raise PlatformError when no broker can run from jars here: no Java, or no jars and no Maven to fetch them."""
+    java_executable()
+    if not kafka_home().is_dir():
+        _maven_executable(kafka_home())
+
+
 def kafka_jars(home: Path | None = None) -> Path:
     """The directory of Kafka's jars, fetched now if it is not there, and checked in any case.
 
@@ -97,13 +104,18 @@ def expected_hashes() -> dict[str, str]:
     return {name: digest for digest, name in (line.split() for line in lines)}
 
 
-def _fetch(home: Path) -> None:
+def _maven_executable(home: Path) -> str:
     maven = shutil.which("mvn")
     if maven is None:
         raise PlatformError(
             f"Kafka's jars are not in {home} yet, and fetching them needs Maven, which is not on PATH; "
             f"install it (Debian: maven), {OTHER_WAYS}."
         )
+    return maven
+
+
+def _fetch(home: Path) -> None:
+    maven = _maven_executable(home)
     staging = Path(tempfile.mkdtemp(prefix=f"{home.name}.", dir=home.parent))
     try:
         _run_maven(maven, staging, log=home.parent / "maven.log")

@@ -38,23 +38,31 @@ lines AS (
         e.currency, l.order_id, l.product_id, l.quantity, l.reason, l.refund_minor
     FROM events e JOIN raw.event_lines l USING (kafka_partition, kafka_offset)
 ),
+bought AS MATERIALIZED (
+    SELECT p.* FROM core.purchased_items p SEMI JOIN lines USING (brand, product_id)
+),
 named AS (
     SELECT r.*, p.channel, p.quantity AS bought_quantity, p.net_minor AS bought_minor
     FROM lines r
-    LEFT JOIN core.purchased_items p
-        ON p.brand = r.brand AND p.document_id = r.order_id AND p.product_id = r.product_id
+    LEFT JOIN bought p ON p.brand = r.brand AND p.document_id = r.order_id AND p.product_id = r.product_id
     WHERE r.order_id IS NOT NULL
 ),
-matched AS (
-    SELECT r.* REPLACE (CASE WHEN in_time THEN p.document_id END AS order_id),
-        CASE WHEN in_time THEN p.channel END AS channel,
-        CASE WHEN in_time THEN p.quantity END AS bought_quantity,
-        CASE WHEN in_time THEN p.net_minor END AS bought_minor
-    FROM (SELECT * FROM lines WHERE order_id IS NULL) r
-    ASOF LEFT JOIN (SELECT *, bought_at + INTERVAL 90 DAYS AS until FROM core.purchased_items WHERE customer_id IS NOT NULL) p
+latest AS (
+    SELECT r.*, p.document_id, p.channel, p.quantity AS bought_quantity, p.net_minor AS bought_minor,
+        r.occurred_at <= p.bought_at + INTERVAL 90 DAYS AS in_time
+    FROM (FROM lines WHERE order_id IS NULL) r
+    ASOF LEFT JOIN (FROM bought WHERE customer_id IS NOT NULL) p
         ON p.brand = r.brand AND p.customer_id = r.customer_id AND p.product_id = r.product_id
-        AND p.bought_at <= r.occurred_at,
-    LATERAL (SELECT r.occurred_at <= p.until AS in_time)
+        AND p.bought_at <= r.occurred_at
+),
+matched AS (
+    SELECT * EXCLUDE (document_id, in_time) REPLACE (
+        CASE WHEN in_time THEN document_id END AS order_id,
+        CASE WHEN in_time THEN channel END AS channel,
+        CASE WHEN in_time THEN bought_quantity END AS bought_quantity,
+        CASE WHEN in_time THEN bought_minor END AS bought_minor
+    )
+    FROM latest
 )
 SELECT return_id, line_number,
     CASE type

@@ -33,33 +33,23 @@ language: =raw.decisions.language
 inputs: =raw.decisions.inputs
 */
 CREATE OR REPLACE VIEW core.fct_decisions AS
-WITH decided AS (
-    SELECT *
+WITH history AS (
+    SELECT decision_id, bool_or(outcome = 'held') AS was_held,
+        arg_min({'partition': kafka_partition, 'offset': kafka_offset}, (outcome = 'held', decided_at, kafka_partition, kafka_offset))
+            FILTER (outcome NOT IN ('cancelled', 'regretted')) AS decided,
+        arg_min({'outcome': outcome, 'reason': reason, 'at': decided_at, 'late': late}, (decided_at, kafka_partition, kafka_offset))
+            FILTER (outcome IN ('cancelled', 'regretted')) AS correction,
+        coalesce(bool_or(handed_over) FILTER (outcome = 'cancelled'), false) AS cancel_handed_over
     FROM raw.decisions
-    WHERE outcome IN ('sent', 'suppressed', 'held')
-    QUALIFY row_number() OVER (
-        PARTITION BY decision_id ORDER BY outcome = 'held', decided_at, kafka_partition, kafka_offset
-    ) = 1
-),
-corrections AS (
-    SELECT decision_id, arg_min(outcome, decided_at) AS correction, arg_min(reason, decided_at) AS correction_reason,
-        min(decided_at) AS corrected_at, arg_min(late, decided_at) AS is_late_correction,
-        bool_or(handed_over) AS cancel_handed_over
-    FROM raw.decisions
-    WHERE outcome IN ('cancelled', 'regretted')
     GROUP BY decision_id
-),
-held AS (
-    SELECT DISTINCT decision_id FROM raw.decisions WHERE outcome = 'held'
 )
-SELECT d.decision_id, coalesce(c.correction, d.outcome) AS final_outcome, d.outcome, d.reason, c.correction,
-    c.correction_reason, c.corrected_at, coalesce(c.is_late_correction, false) AS is_late_correction, d.brand, d.market,
+SELECT d.decision_id, coalesce(h.correction.outcome, d.outcome) AS final_outcome, d.outcome, d.reason,
+    h.correction.outcome AS correction, h.correction.reason AS correction_reason, h.correction.at AS corrected_at,
+    coalesce(h.correction.late, false) AS is_late_correction, d.brand, d.market,
     coalesce(l.current_customer_id, d.customer_id) AS customer_id, d.campaign, d.campaign_version, d.occasion, d.episode,
     d.step, d.channel, d.due_at, d.decided_at, CAST(d.decided_at AT TIME ZONE 'UTC' AS DATE) AS decision_date,
-    d.valid_until, h.decision_id IS NOT NULL AS was_held, d.handed_over,
-    coalesce(c.cancel_handed_over, false) AS cancel_handed_over, d.gates, d.items, d.offer, d.content_key, d.language,
+    d.valid_until, h.was_held, d.handed_over, h.cancel_handed_over, d.gates, d.items, d.offer, d.content_key, d.language,
     d.inputs
-FROM decided d
-LEFT JOIN corrections c USING (decision_id)
-LEFT JOIN held h USING (decision_id)
+FROM raw.decisions d
+JOIN history h ON h.decided.partition = d.kafka_partition AND h.decided.offset = d.kafka_offset
 LEFT JOIN core.customer_links l ON l.customer_id = d.customer_id;

@@ -25,8 +25,7 @@ CREATE OR REPLACE VIEW core.dim_customers AS
 WITH seen AS (
     SELECT customer_id, min(occurred_at) AS first_seen_at, max(occurred_at) AS last_seen_at, count(*) AS events
     FROM raw.customer_events
-    WHERE type NOT IN ('catalog.item', 'campaign.published', 'campaign.withdrawn', 'brand.published', 'control')
-        AND NOT starts_with(customer_id, 'none:')
+    WHERE customer_id <> '*' AND NOT starts_with(customer_id, 'none:')
     GROUP BY customer_id
 ),
 profiles AS (

@@ -20,6 +20,7 @@ WITH counts AS (
         CAST(sum(duplicate) AS BIGINT) AS duplicate, CAST(sum(late) AS BIGINT) AS late
     FROM meta.stage_counts
     GROUP BY source
+    HAVING count_if(stage = 'intake') > 0
 ),
 guests AS (
     SELECT source, count(*) AS events,

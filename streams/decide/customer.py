@@ -70,8 +70,9 @@ class CustomerFold:
         if state.sent:
             self._correct(view, event)
         for occasion in ARMED_BY.get(event.type, ()):
-            for campaign in view.rules.by_trigger.get((event.brand, occasion.name), ()):
-                self._arm(view, occasion, campaign, event.brand, event)
+            for brand in sorted(state.registered) if occasion.across_brands else (event.brand,):
+                for campaign in view.rules.by_trigger.get((brand, occasion.name), ()):
+                    self._arm(view, occasion, campaign, brand, event)
         return True
 
     def rearm(self, state: CustomerState, now: int) -> None:

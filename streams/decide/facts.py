@@ -31,6 +31,7 @@ TRADE_TYPES = PURCHASE_TYPES | RETURN_TYPES | {"order.changed", "order.cancelled
 """Events after which purchases, or what is kept of them, may differ."""
 WITHDRAWN_BY_UNSUBSCRIBE = ("marketing", "review")
 
+Place = tuple[Purchase, Line]
 Matched = dict[tuple[str, str], int]
 """(purchase id, line) -> quantity that came back."""
 
@@ -38,7 +39,7 @@ Matched = dict[tuple[str, str], int]
 def apply(state: CustomerState, event: Envelope) -> None:
     """Change the facts by one event (already known to be no copy)."""
     if event.brand:
-        state.markets[event.brand] = event.market
+        state.markets[event.brand] = (event.market, event.eff)
     function = _APPLY.get(event.type)
     if function is not None:
         function(state, event)
@@ -50,34 +51,40 @@ def matched_returns(state: CustomerState, brand: str) -> Matched:
     returns = [r for r in state.returns.values() if r.brand == brand and not r.void]
     if not returns:
         return matched
-    newest_first = sorted(
-        (p for p in state.purchases.values() if p.brand == brand and p.lines and p.at >= 0),
-        key=lambda p: (p.at, p.id),
-        reverse=True,
-    )
+    purchases = [p for p in state.purchases.values() if p.brand == brand and p.lines and p.at >= 0 and not p.cancelled]
+    purchases.sort(key=lambda p: (p.at, p.id), reverse=True)
+    wanted = {line.product for item in returns for line in item.lines}
+    by_product: dict[str, list[Place]] = {}
+    by_line: dict[tuple[str, str], list[Place]] = {}
+    for purchase in purchases:
+        for line in purchase.lines:
+            if line.product in wanted:
+                by_product.setdefault(line.product, []).append((purchase, line))
+            by_line.setdefault((purchase.id, line.line), []).append((purchase, line))
     for item in sorted(returns, key=lambda r: (r.at, r.id)):
-        if item.order is not None:
-            named = state.purchases.get(f"{brand}|{item.order}")
-            sources = [named] if named is not None and named.lines and named.at >= 0 else []
-        else:
-            sources = [p for p in newest_first if p.at <= item.at]
-        sources = [p for p in sources if item.at - p.at <= RETURN_WINDOW_MS]
-        for line in item.lines:
-            _match_line(matched, sources, line, by_line=item.order is not None and line.line is not None)
+        for returned in item.lines:
+            if item.order is not None and returned.line is not None:
+                places = by_line.get((item.order, returned.line), [])
+            else:
+                places = by_product.get(returned.product, [])
+            _match(matched, places, item, returned.qty)
     return matched
 
 
-def _match_line(matched: Matched, sources: list[Purchase], returned: ReturnLine, *, by_line: bool) -> None:
-    left = returned.qty
-    for purchase in sources:
-        for line in purchase.lines:
-            if (line.line != returned.line) if by_line else (line.product != returned.product):
+def _match(matched: Matched, places: list[Place], item: Return, left: int) -> None:
+    for purchase, line in places:
+        if item.order is None:
+            if purchase.at > item.at:
                 continue
-            key = (purchase.id, line.line)
-            taken = min(left, line.qty - matched.get(key, 0))
-            if taken > 0:
-                matched[key] = matched.get(key, 0) + taken
-                left -= taken
+        elif purchase.id != item.order:
+            continue
+        if item.at - purchase.at > RETURN_WINDOW_MS:
+            continue
+        key = (purchase.id, line.line)
+        taken = min(left, line.qty - matched.get(key, 0))
+        if taken > 0:
+            matched[key] = matched.get(key, 0) + taken
+            left -= taken
             if not left:
                 return
 
@@ -212,14 +219,13 @@ def _cart_updated(state: CustomerState, event: Envelope) -> None:
         return
     cart = state.carts.get(f"{brand}|{key}")
     if cart is not None and event.at < cart.activity:
-        cart.started = min(cart.started, event.at)
+        if cart.lines:
+            cart.started = min(cart.started, event.at)
         return
-    if not event.data["lines"]:
-        if cart is not None:
-            end_cart(state, cart)
-        return
-    started = event.at if cart is None else cart.started
     lines = [(row["product"], row["qty"], row["price"]) for row in event.data["lines"]]
+    if cart is not None and not lines:
+        end_cart(state, cart)
+    started = cart.started if cart is not None and cart.lines else event.at
     state.carts[f"{brand}|{key}"] = Cart(key, brand, started, event.at, lines, event.id)
     if cart is None and len(state.carts) > 1:
         _bound_carts(state, event.eff)

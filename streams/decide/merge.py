@@ -44,15 +44,17 @@ def absorb(state: CustomerState, event: Envelope) -> None:
     other = decode_state(base64.b64decode(event.data["state"]))
     state.profile = state.profile or other.profile
     state.registered = {**other.registered, **state.registered}
-    state.markets = {**other.markets, **state.markets}
+    for brand, market in other.markets.items():
+        mine = state.markets.get(brand)
+        state.markets[brand] = market if mine is None or market[1] > mine[1] else mine
     for key, (granted, at) in other.consents.items():
         known = state.consents.get(key)
         state.consents[key] = (granted, at) if known is None else (granted and known[0], max(at, known[1]))
     for channel, reachable in other.reach.items():
         state.reach[channel] = reachable and state.reach.get(channel, True)
     for key, cart in other.carts.items():
-        mine = state.carts.get(key)
-        state.carts[key] = cart if mine is None else _one_cart(mine, cart)
+        same = state.carts.get(key)
+        state.carts[key] = cart if same is None else _one_cart(same, cart)
     state.purchases = {**other.purchases, **state.purchases}
     state.returns = {**other.returns, **state.returns}
     for name, due in other.timers.items():
@@ -73,4 +75,5 @@ def absorb(state: CustomerState, event: Envelope) -> None:
 
 def _one_cart(a: Cart, b: Cart) -> Cart:
     newer = max(a, b, key=lambda cart: (cart.activity, cart.event))
-    return Cart(newer.id, newer.brand, min(a.started, b.started), newer.activity, newer.lines, newer.event)
+    started = min(cart.started for cart in (a, b) if cart.lines or cart is newer)
+    return Cart(newer.id, newer.brand, started, newer.activity, newer.lines, newer.event)

@@ -77,6 +77,8 @@ class Partition:
         """Everything at or before this place has been applied."""
         self.outgoing: list[Envelope] = []
         """Events for ``customer-events`` (merged states, forwarded events) since it was last emptied."""
+        self.emit: Callable[[Envelope], None] = self.outgoing.append
+        """Where they go; a single partition takes them itself."""
         self.kept_rules: list[Envelope] = []
         """Rules and catalogue events applied since it was last emptied: they belong to the state."""
         self.on_accepted: Callable[[Envelope, str], None] = lambda event, fate: None
@@ -155,7 +157,7 @@ class Partition:
         state = self.states.change(event.customer)
         if state.moved_to is not None:
             event.customer = state.moved_to
-            self.outgoing.append(event)
+            self.emit(event)
         elif state.waits_for:
             self._park(state, event)
         else:
@@ -201,7 +203,7 @@ class Partition:
             elif state.moved_to is None:
                 pointer, carried = merge.leave(state, event)
                 self.states.replace(pointer)
-                self.outgoing.append(carried)
+                self.emit(carried)
         elif event.type == "merge.expected":
             if state.waits_for:
                 self._park(state, event)

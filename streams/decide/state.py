@@ -91,7 +91,7 @@ class Return(_Row):
 
 
 class Cart(_Row):
-    """An open cart. ``lines``: product -> (quantity, unit price in minor units)."""
+    """A cart. ``lines``: (product, quantity, unit price in minor units); none: it was emptied at ``activity``."""
 
     id: str
     brand: str
@@ -164,8 +164,8 @@ class CustomerState(_Row):
     profile: Profile | None = None
     registered: dict[str, int] = msgspec.field(default_factory=dict)
     """Brand -> registered_at."""
-    markets: dict[str, str] = msgspec.field(default_factory=dict)
-    """Brand -> market of the last event."""
+    markets: dict[str, tuple[str, int]] = msgspec.field(default_factory=dict)
+    """Brand -> market of the last event, and its effective time."""
     consents: dict[str, tuple[bool, int]] = msgspec.field(default_factory=dict)
     """``brand|channel|purpose`` -> (granted, at)."""
     reach: dict[str, bool] = msgspec.field(default_factory=dict)

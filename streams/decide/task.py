@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from schemas.cloudevents import trigger_headers
 
+from schemas.cloudevents import trigger_headers
 from schemas.envelope import Envelope
 from streams.decide.partition import BROADCAST, Partition, place
 from streams.decide.records import Made

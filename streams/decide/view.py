@@ -50,7 +50,8 @@ class View:
         profile = self.state.profile
         if profile is not None and profile.country:
             return profile.country
-        return self.state.markets.get(brand)
+        last = self.state.markets.get(brand)
+        return None if last is None else last[0]
 
     def zone(self, brand: str) -> str | None:
         """The customer's time zone: profile, then the brand's market, then the brand; None: unknown."""

@@ -50,9 +50,9 @@ _as_time = TypeAdapter(AwareDatetime)
 def arrivals(lines: Iterable[bytes], as_is: bool) -> array[int]:
     """When each line arrived, in milliseconds, 8 bytes a line: ``arrived_at``, else ``occurred_at``.
 
-    ``as_is``: the highest ``occurred_at`` so far. A line whose times cannot be read, or whose ``occurred_at`` leaps by more
-    than JUMP_MS_MAX without the next readable line following, takes the arrival of the line before it; lines at the start
-    that of the first readable one. No line readable: all 0.
+    ``as_is``: the highest ``occurred_at`` so far. A line whose times cannot be read, or whose ``occurred_at`` leaps by
+    more than JUMP_MS_MAX without the next readable line following, takes the arrival of the line before it; lines at
+    the start that of the first readable one. No line readable: all 0.
     """
     claims, told = _claims(lines, as_is)
     current: int | None = None

@@ -10,6 +10,8 @@ import heapq
 from array import array
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import duckdb
 import msgspec
 
 from streams.errors import InputError
-from streams.replay.arrivals import claimed_arrivals, settled_arrivals
+from streams.replay.arrivals import arrivals
 
 SOURCES: tuple[str, ...] = (
     "catalog",
@@ -71,32 +73,25 @@ def merged(directory: Path, as_is: bool = False) -> Iterator[tuple[str, int, byt
     ``occurred_at`` so far. A file in order of arrival is streamed (8 bytes of memory a line); any other is held in
     memory as a whole to be sorted.
     """
-    streams = [_keyed(rank, source, path, as_is) for rank, (source, path) in enumerate(source_files(directory).items())]
-    return ((source, arrived, raw) for arrived, _, source, raw in heapq.merge(*streams, key=_arrival_and_rank))
-
-
-def _arrival_and_rank(item: tuple[int, int, str, bytes]) -> tuple[int, int]:
-    return item[0], item[1]
+    files = enumerate(source_files(directory).items())
+    streams = [_keyed(rank, source, path, as_is) for rank, (source, path) in files]
+    for arrived, _, source, raw in heapq.merge(*streams):  # ranks differ, so only arrival and rank are compared
+        yield source, arrived, raw
 
 
 def _keyed(rank: int, source: str, path: Path, as_is: bool) -> Iterator[tuple[int, int, str, bytes]]:
     """One source in order of arrival. The file is read twice: for the arrivals, then for the lines."""
-    arrivals = array("q", settled_arrivals(claimed_arrivals(_read_file(path), as_is), as_is))
-    pairs: Iterable[tuple[int, bytes]] = zip(arrivals, _read_file(path), strict=True)
-    if not _rising(arrivals):
-        pairs = sorted(pairs, key=lambda pair: pair[0])
+    times = arrivals(_read_file(path), as_is)
+    pairs: Iterable[tuple[int, bytes]] = zip(times, _read_file(path), strict=True)
+    if not _rising(times):
+        pairs = sorted(pairs, key=itemgetter(0))
     for arrived, raw in pairs:
         yield arrived, rank, source, raw
 
 
 def _rising(values: array[int]) -> bool:
     """Whether no value is below the one before it."""
-    before = values[0] if values else 0
-    for value in values:
-        if value < before:
-            return False
-        before = value
-    return True
+    return all(earlier <= later for earlier, later in pairwise(values))
 
 
 def _read_file(path: Path) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from streams.errors import InputError
 from streams.replay.history import History, Line, Order, Product, Return
 from streams.replay.local_times import read_times
+from streams.replay.memory import cycle_collection_paused
 from streams.replay.online_retail_files import Row, read_rows
 
 _Value = TypeVar("_Value", int, str)
@@ -56,7 +57,7 @@ REPORT: dict[str, str] = {
     "zero_price_invoices_dropped": "invoices without customer and without any price: stock adjustments, dropped",
     "price_rounded_lines": "prices finer than a penny: rounded half up",
     "stock_code_cleaned_lines": "stock codes in lower case or with white space: cleaned",
-    "market_fallback_lines": f"lines whose country is no ISO country: counted as {MARKET_FALLBACK}",
+    "market_fallback_invoices": f"invoices kept whose country is no ISO country: counted as {MARKET_FALLBACK}",
     "mixed_time_invoices": "invoices whose lines have several times: the earliest counts",
     "empty_orders_dropped": "invoices left without any line: dropped",
     "empty_returns_dropped": "cancellations left without any line: dropped",
@@ -73,7 +74,8 @@ def read_online_retail(path: Path) -> History:
 
     Raises InputError when there is none, or when no line of it can be used.
     """
-    return _Reader().read(path)
+    with cycle_collection_paused():
+        return _Reader().read(path)
 
 
 def clean_code(code: str) -> str:
@@ -93,8 +95,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter(dict.fromkeys(REPORT, 0))
-        self.names: dict[tuple[str, str], int] = defaultdict(int)
-        self.prices: dict[tuple[str, int], int] = defaultdict(int)
+        self.sightings: dict[tuple[str, str, int], int] = defaultdict(int)
         self.codes: dict[str, tuple[str, bool]] = {}
         self.times: dict[str, int] = {}
         self.price_texts: dict[str, tuple[int, bool]] = {}
@@ -102,11 +103,10 @@ class _Reader:
     def read(self, path: Path) -> History:
         """All invoices of the file, oldest first."""
         invoices = self._group(path)
-        self.times = read_times((row.time for rows in invoices.values() for row in rows), ZONE)
+        self.times = read_times(dict.fromkeys(row.time for rows in invoices.values() for row in rows), ZONE)
         orders: list[Order] = []
         returns: list[Return] = []
-        while invoices:  # emptied on the way: the rows are most of what is in memory
-            number = next(iter(invoices))
+        for number in list(invoices):  # emptied on the way: the rows are most of what is in memory
             rows = self._unique(invoices.pop(number))
             if _is_cancellation(number):
                 returns += self._return(number.strip().upper(), rows)
@@ -131,11 +131,12 @@ class _Reader:
             invoices[shared.invoice].append(shared)
         self.counts["lines"] = sum(map(len, invoices.values()))
         self.counts["invoices"] = len(invoices)
-        self.counts["customers"] = len({_customer(row) for rows in invoices.values() for row in rows} - {None})
+        texts = {row.customer for rows in invoices.values() for row in rows}
+        self.counts["customers"] = len({_customer(text) for text in texts} - {None})
         for number, rows in invoices.items():
             cancelled = _is_cancellation(number)
             self.counts["invoices_cancellation" if cancelled else "invoices_order"] += 1
-            self.counts["invoices_order_without_customer"] += not cancelled and _customer(rows[0]) is None
+            self.counts["invoices_order_without_customer"] += not cancelled and _customer(rows[0].customer) is None
         return invoices
 
     def _unique(self, rows: list[Row]) -> list[Row]:
@@ -151,11 +152,11 @@ class _Reader:
             self.counts["empty_orders_dropped"] += 1
             return []
         free = sum(line.unit_price == 0 for line in lines)
-        if free == len(lines) and _customer(rows[0]) is None:
+        if free == len(lines) and _customer(rows[0].customer) is None:
             self.counts["zero_price_invoices_dropped"] += 1
             return []
         self.counts["zero_price_lines_kept"] += free
-        return [Order(number, self._time(rows), _customer(rows[0]), self._market(rows), lines)]
+        return [Order(number, self._time(rows), _customer(rows[0].customer), self._market(rows), lines)]
 
     def _return(self, number: str, rows: list[Row]) -> list[Return]:
         """The return of a cancellation, or nothing where only charges were cancelled."""
@@ -163,7 +164,7 @@ class _Reader:
         if not lines:
             self.counts["empty_returns_dropped"] += 1
             return []
-        return [Return(number, self._time(rows), _customer(rows[0]), self._market(rows), lines)]
+        return [Return(number, self._time(rows), _customer(rows[0].customer), self._market(rows), lines)]
 
     def _lines(self, rows: list[Row], sign: int) -> tuple[Line, ...]:
         """The rows that are goods sold (``sign`` 1) or taken back (-1)."""
@@ -191,8 +192,7 @@ class _Reader:
             self.counts["price_rounded_lines"] += 1
         if code != row.code:
             self.counts["stock_code_cleaned_lines"] += 1
-        self.names[code, row.description.strip()] += 1
-        self.prices[code, price] += 1
+        self.sightings[code, row.description, price] += 1
         return Line(code, quantity, price)
 
     def _code(self, text: str) -> tuple[str, bool]:
@@ -221,17 +221,16 @@ class _Reader:
     def _market(self, rows: list[Row]) -> str:
         country = rows[0].country.strip()
         if country not in MARKETS:
-            self.counts["market_fallback_lines"] += len(rows)
+            self.counts["market_fallback_invoices"] += 1
         return MARKETS.get(country, MARKET_FALLBACK)
 
     def _products(self) -> dict[str, Product]:
         """Every product sold or returned, with its most frequent name and price above zero."""
-        names: dict[str, dict[str, int]] = defaultdict(dict)
-        prices: dict[str, dict[int, int]] = defaultdict(dict)
-        for (code, name), times in self.names.items():
-            names[code].update({name: times} if name else {})
-        for (code, price), times in self.prices.items():
+        names: dict[str, Counter[str]] = defaultdict(Counter)
+        prices: dict[str, Counter[int]] = defaultdict(Counter)
+        for (code, description, price), times in self.sightings.items():
             prices[code].update({price: times} if price > 0 else {})
+            names[code].update({name: times} if (name := description.strip()) else {})
         return {code: Product(code, _usual(names[code], code), _usual(prices[code], 0)) for code in sorted(prices)}
 
 
@@ -239,9 +238,9 @@ def _is_cancellation(number: str) -> bool:
     return number.lstrip()[:1] in {"C", "c"}
 
 
-def _customer(row: Row) -> str | None:
+def _customer(text: str) -> str | None:
     """The customer id; dumps of data frames write it as ``17850.0``."""
-    return row.customer.strip().removesuffix(".0") or None
+    return text.strip().removesuffix(".0") or None
 
 
 def _usual(counts: dict[_Value, int], default: _Value) -> _Value:

@@ -92,6 +92,7 @@ class Partition:
         entries = await restore_table(self._settings, self._stage, self.number)
         self._task = self._make_task(self.number)
         self._task.load(entries.items())
+        self._hold(self._task.held())
         await self._start_reading(self._task.start_offsets())
         log.info(
             "partition ready",

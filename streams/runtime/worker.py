@@ -28,7 +28,8 @@ STOP_TIMEOUT_S = 25.0
 EXIT_FAILURE = 1
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread may keep the interpreter lock while another waits. Each socket call of a transaction gives it up
-and has to get it back from the consumer thread; at Python's 5 ms that is most of a small transaction's time."""
+and has to get it back from the consumer thread, which may keep it for Python's 5 ms. A choice, not a
+measured optimum."""
 
 
 class StageWorker(faust.Worker):  # type: ignore[misc]
@@ -69,7 +70,7 @@ def run_worker(
     error's own ``exit_code``; anything else with 1. Call it once in a process, in its main thread.
     """
     configure_logging(settings.log_level)
-    sys.setswitchinterval(float(os.environ.get("SI", SWITCH_INTERVAL_S)))
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:

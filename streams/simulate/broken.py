@@ -1,6 +1,6 @@
 """Broken versions of a record: one for each way in which feeds go wrong, with the reason that intake should give.
 
-A broken version has an id of its own: the good record is a fact of the simulation, the broken one is a producer's first try.
+A broken version has an id of its own: the good record is a fact of the simulation, the broken one a failed first try.
 """
 
 from __future__ import annotations
@@ -24,18 +24,29 @@ def broken_versions(source: str, event: Event) -> list[tuple[str, bytes]]:
         ("naive_time", _encode({**copy, "occurred_at": copy["occurred_at"].removesuffix("Z")})),
         ("in_the_future", _encode({**copy, "occurred_at": FAR_FUTURE})),
         ("unknown_brand", _encode({**copy, "brand": "no-such-brand"})),
+    ]
+    if "currency" in copy:
+        versions.append(("unknown_currency", _encode({**copy, "currency": "XXQ"})))
+    if copy.get("lines"):
+        versions += _broken_lines(copy)
+    versions += [
         ("unknown_type", _encode({**copy, "type": "something.else"})),
         ("unknown_market", _encode({**copy, "market": "XX"})),
         ("not_json", b"<html><body>502 Bad Gateway</body></html>"),
         ("invalid_field", _encode({**copy, "occurred_at": "yesterday"})),
     ]
-    if "currency" in copy:
-        versions.append(("unknown_currency", _encode({**copy, "currency": "XXQ"})))
-    if copy.get("lines"):
-        versions.append(("invalid_field", _encode({**copy, "lines": [{**copy["lines"][0], "quantity": -2}]})))
-        if "unit_price" in copy["lines"][0]:
-            versions.append(
-                ("amount_too_fine", _encode({**copy, "lines": [{**copy["lines"][0], "unit_price": "1.005"}]}))
-            )
-            versions.append(("invalid_field", _encode({**copy, "lines": [{**copy["lines"][0], "unit_price": 1.5}]})))
+    return versions
+
+
+def _broken_lines(event: Event) -> list[tuple[str, bytes]]:
+    """The record with a first line that cannot be: a negative quantity, a price too fine, a price that is a number."""
+    first = event["lines"][0]
+
+    def with_line(**changes: Any) -> bytes:
+        return _encode({**event, "lines": [{**first, **changes}, *event["lines"][1:]]})
+
+    versions = [("invalid_field", with_line(quantity=-2))]
+    if "unit_price" in first:
+        versions.append(("amount_too_fine", with_line(unit_price="1.005")))
+        versions.append(("invalid_field", with_line(unit_price=1.5)))
     return versions

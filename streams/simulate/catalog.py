@@ -58,10 +58,11 @@ def _item(world: World, product: Product, price: int, available: bool, accessori
 def mine_accessories(orders: list[Order]) -> dict[str, list[str]]:
     """Product -> products bought with it more often than chance, highest lift first.
 
-    lift(a, b) = P(a and b) / (P(a) P(b)) over orders (Brin et al. 1997, "Dynamic itemset counting"), for pairs in at least
-    ACCESSORY_BASKETS_MIN orders. One product's neighbours are counted at a time, so memory grows with products, not pairs.
+    lift(a, b) = P(a and b) / (P(a) P(b)) over orders (Brin et al. 1997, "Dynamic itemset counting and implication
+    rules"), for pairs with the least support. One product's neighbours are counted at a time, so
+    memory grows with products, not with pairs.
     """
-    baskets, holding = _baskets(orders)
+    baskets, holding, support = _baskets(orders)
     accessories: dict[str, list[str]] = {}
     for code, places in holding.items():
         together = Counter(chain.from_iterable(baskets[place] for place in places))
@@ -69,7 +70,7 @@ def mine_accessories(orders: list[Order]) -> dict[str, list[str]]:
         scored = [
             (-count * len(baskets) / (len(places) * len(holding[other])), other)
             for other, count in together.items()
-            if count >= rates.ACCESSORY_BASKETS_MIN
+            if count >= support
         ]
         best = [other for lift, other in sorted(scored) if lift < -1]
         if best:
@@ -77,15 +78,17 @@ def mine_accessories(orders: list[Order]) -> dict[str, list[str]]:
     return accessories
 
 
-def _baskets(orders: list[Order]) -> tuple[list[list[str]], dict[str, list[int]]]:
-    """Baskets of frequent products, and of each product the baskets that hold it."""
+def _baskets(orders: list[Order]) -> tuple[list[list[str]], dict[str, list[int]], int]:
+    """Baskets of frequent products, of each product the baskets that hold it, and the least support of a pair."""
     raw = [dict.fromkeys(line.product_id for line in order.lines) for order in orders]
     raw = [basket for basket in raw if 2 <= len(basket) <= rates.BASKET_PRODUCTS_MAX]
+    least, most = rates.ACCESSORY_SUPPORT
+    support = max(least, min(most, len(raw) // 1_000))
     counts = Counter(chain.from_iterable(raw))
-    frequent = {code for code, count in counts.items() if count >= rates.ACCESSORY_PRODUCT_BASKETS_MIN}
+    frequent = {code for code, count in counts.items() if count >= 2 * support}
     baskets = [[code for code in basket if code in frequent] for basket in raw]
     holding: dict[str, list[int]] = {code: [] for code in sorted(frequent)}
     for place, basket in enumerate(baskets):
         for code in basket:
             holding[code].append(place)
-    return baskets, holding
+    return baskets, holding, support

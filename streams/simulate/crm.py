@@ -1,4 +1,4 @@
-"""CRM profiles: registered around the first order, updated when a card is linked, a consent withdrawn, a country changed."""
+"""CRM profiles: registered around the first order, updated when a card is linked or a consent withdrawn."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from streams.simulate.world import World
 SOURCE = "customers"
 
 LANGUAGES: dict[str, str] = {
-    "GB": "en-GB", "IE": "en-IE", "US": "en-US", "AU": "en-AU", "CA": "en-CA", "ZA": "en-ZA", "SG": "en-SG", "JE": "en-GB",
-    "DE": "de-DE", "AT": "de-AT", "CH": "de-CH", "FR": "fr-FR", "BE": "nl-BE", "NL": "nl-NL", "ES": "es-ES", "PT": "pt-PT",
-    "IT": "it-IT", "SE": "sv-SE", "NO": "nb-NO", "DK": "da-DK", "FI": "fi-FI", "PL": "pl-PL", "GR": "el-GR", "CY": "el-CY",
-    "JP": "ja-JP", "IS": "is-IS", "CZ": "cs-CZ", "LT": "lt-LT", "BR": "pt-BR", "IL": "he-IL", "MT": "mt-MT", "HK": "zh-HK",
-    "AE": "ar-AE", "SA": "ar-SA", "LB": "ar-LB", "BH": "ar-BH",
+    "GB": "en-GB", "IE": "en-IE", "US": "en-US", "AU": "en-AU", "CA": "en-CA", "ZA": "en-ZA", "SG": "en-SG",
+    "JE": "en-GB", "DE": "de-DE", "AT": "de-AT", "CH": "de-CH", "FR": "fr-FR", "BE": "nl-BE", "NL": "nl-NL",
+    "ES": "es-ES", "PT": "pt-PT", "IT": "it-IT", "SE": "sv-SE", "NO": "nb-NO", "DK": "da-DK", "FI": "fi-FI",
+    "PL": "pl-PL", "GR": "el-GR", "CY": "el-CY", "JP": "ja-JP", "IS": "is-IS", "CZ": "cs-CZ", "LT": "lt-LT",
+    "BR": "pt-BR", "IL": "he-IL", "MT": "mt-MT", "HK": "zh-HK", "AE": "ar-AE", "SA": "ar-SA", "LB": "ar-LB",
+    "BH": "ar-BH",
 }  # fmt: skip
 ZONES: dict[str, str] = {
-    "GB": "Europe/London", "IE": "Europe/Dublin", "JE": "Europe/Jersey", "DE": "Europe/Berlin", "AT": "Europe/Vienna",
-    "CH": "Europe/Zurich", "FR": "Europe/Paris", "BE": "Europe/Brussels", "NL": "Europe/Amsterdam", "ES": "Europe/Madrid",
-    "PT": "Europe/Lisbon", "IT": "Europe/Rome", "SE": "Europe/Stockholm", "NO": "Europe/Oslo", "DK": "Europe/Copenhagen",
-    "FI": "Europe/Helsinki", "PL": "Europe/Warsaw", "GR": "Europe/Athens", "CY": "Asia/Nicosia", "IS": "Atlantic/Reykjavik",
+    "GB": "Europe/London", "IE": "Europe/Dublin", "JE": "Europe/Jersey", "DE": "Europe/Berlin",
+    "AT": "Europe/Vienna", "CH": "Europe/Zurich", "FR": "Europe/Paris", "BE": "Europe/Brussels",
+    "NL": "Europe/Amsterdam", "ES": "Europe/Madrid", "PT": "Europe/Lisbon", "IT": "Europe/Rome",
+    "SE": "Europe/Stockholm", "NO": "Europe/Oslo", "DK": "Europe/Copenhagen", "FI": "Europe/Helsinki",
+    "PL": "Europe/Warsaw", "GR": "Europe/Athens", "CY": "Asia/Nicosia", "IS": "Atlantic/Reykjavik",
     "CZ": "Europe/Prague", "LT": "Europe/Vilnius", "MT": "Europe/Malta", "IL": "Asia/Jerusalem", "JP": "Asia/Tokyo",
     "SG": "Asia/Singapore", "HK": "Asia/Hong_Kong", "AE": "Asia/Dubai", "SA": "Asia/Riyadh", "LB": "Asia/Beirut",
     "BH": "Asia/Bahrain", "ZA": "Africa/Johannesburg", "US": "America/New_York", "CA": "America/Toronto",

@@ -1,4 +1,4 @@
-"""Where simulated events go: given their envelope, made imperfect (late, twice, broken), and kept as lines per source."""
+"""Where simulated events go: given their envelope, made imperfect (late, twice, broken), kept as lines per source."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Feed:
         self.truth: list[Event] = []
         self.counts: Counter[str] = Counter()
         self._random = {source: Random(f"{seed}/feed/{source}") for source in SOURCES}
-        self._broken = {source: 0 for source in SOURCES}
+        self._dates: dict[int, str] = {}
+        self._clock = [rfc3339(second * SECOND_MS)[11:19] for second in range(DAY_MS // SECOND_MS)]
 
     def add(self, source: str, event_id: str, kind: str, at: int, fields: Event, arrived: int | None = None) -> int:
         """Add an event of type ``kind``; returns when it arrives.
@@ -60,11 +61,20 @@ class Feed:
         return {
             "event_id": event_id,
             "type": kind,
-            "occurred_at": rfc3339(at),
-            "arrived_at": rfc3339(arrived),
+            "occurred_at": self._text(at),
+            "arrived_at": self._text(arrived),
             "brand": self.brand,
             **fields,
         }
+
+    def _text(self, ms: int) -> str:
+        """``schemas.base.rfc3339`` from remembered parts: called twice a line, it was a fifth of the whole time."""
+        day, rest = divmod(ms, DAY_MS)
+        date = self._dates.get(day)
+        if date is None:
+            date = self._dates[day] = rfc3339(day * DAY_MS)[:11]
+        second, millis = divmod(rest, SECOND_MS)
+        return f"{date}{self._clock[second]}.{millis:03d}Z"
 
     def _keep(self, source: str, arrived: int, raw: bytes) -> None:
         lines = self.lines[source]
@@ -88,13 +98,12 @@ class Feed:
         dice = random.random()
         if dice < rates.DUPLICATE:
             again = arrived + random.randrange(SECOND_MS, 10 * MINUTE_MS)
-            self._keep(source, again, _encode({**event, "arrived_at": rfc3339(again)}))
+            self._keep(source, again, _encode({**event, "arrived_at": self._text(again)}))
             self.counts["duplicates"] += 1
             self.tell("duplicate", source=source, event_id=event["event_id"])
         elif dice < rates.DUPLICATE + rates.BROKEN:
             versions = broken_versions(source, event)
-            reason, raw = versions[self._broken[source] % len(versions)]
-            self._broken[source] += 1
+            reason, raw = versions[self.counts["broken"] % len(versions)]
             self._keep(source, arrived, raw)
             self.counts["broken"] += 1
             self.tell("broken", source=source, event_id=event["event_id"], reason=reason, raw=raw.decode())

@@ -74,10 +74,12 @@ STORES_WITH_NIGHTLY_FILE = 3
 VISITS_STORES = 0.7
 """Customers at home who go to stores at all."""
 STORE_VISITS_PER_YEAR = 2.0
-REGULAR = 0.55
-"""Customers with a card who go quiet online and then shop at the till every week."""
+REGULAR = 0.8
+"""Of the customers with a card who go quiet online: those who shop at the till every week from then on."""
 REGULAR_ORDERS_MIN = 3
-REGULAR_QUIET_DAYS_MIN = 90
+REGULAR_QUIET_DAYS = 75
+REGULAR_QUIET_SHARE = 0.35
+"""Quiet is who has not ordered for that many days, or for that share of the whole time if it is less."""
 REGULAR_RECEIPTS_MAX = 30
 RECEIPT_WITH_CUSTOMER_ID = 0.03
 CASH_RECEIPTS_PER_CUSTOMER = 0.8
@@ -95,7 +97,7 @@ REJECTED_RETURN = 0.006
 UNKNOWN_ORDER_RETURNS_PER_CUSTOMER = 0.005
 
 # Channel feedback
-NEWSLETTERS_PER_YEAR = 2.6
+NEWSLETTERS_PER_YEAR = 6.0
 OPENED = 0.25
 CLICKED = 0.06
 BOUNCED = 0.01
@@ -106,9 +108,8 @@ COMPLAINED = 0.002
 UNAVAILABLE = 0.06
 UPDATED_ITEM = 0.25
 ACCESSORIES_MAX = 5
-ACCESSORY_BASKETS_MIN = 8
-"""Baskets that must hold both products."""
-ACCESSORY_PRODUCT_BASKETS_MIN = 20
+ACCESSORY_SUPPORT = (3, 8)
+"""Baskets that must hold both products: a thousandth of all, within these bounds."""
 BASKET_PRODUCTS_MAX = 40
 """Larger baskets say nothing of what fits together, and cost the square of their size."""
 

@@ -1,4 +1,4 @@
-"""Returns: those of the history, which name no order, and simulated ones, which do; requested, received, refunded, rejected."""
+"""Returns: those of the history, which name no order, and simulated ones, which do, from request to refund."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from streams.replay.history import History
+from streams.replay.memory import cycle_collection_paused
 from streams.replay.online_retail import BRAND, read_online_retail
 from streams.simulate import rates
 from streams.simulate.catalog import write_catalog
@@ -52,6 +53,13 @@ def simulate_retailer(out_dir: Path, customers: int, days: int, seed: int) -> Si
 
 def _simulate(history: History, out_dir: Path, seed: int, origin: str, labels: dict[str, str]) -> Simulation:
     """Everything that follows from orders and returns."""
+    with cycle_collection_paused():
+        feed = _all_events(history, seed)
+    return write_files(out_dir, feed, seed, origin, labels, history.report)
+
+
+def _all_events(history: History, seed: int) -> Feed:
+    """The lines of all sources, and the truth."""
     world, feed = World(history, seed), Feed(seed, BRAND)
     people = make_people(world)
     write_catalog(world, feed)
@@ -62,7 +70,7 @@ def _simulate(history: History, out_dir: Path, seed: int, origin: str, labels: d
     anonymous_visitors(shop, len(people))
     shared_tablets(shop, people)
     write_receipts(world, feed, tills)
-    return write_files(out_dir, feed, seed, origin, labels, history.report)
+    return feed
 
 
 def _live(world: World, feed: Feed, shop: Shop, person: Person) -> list[TillVisit]:

@@ -43,7 +43,7 @@ def store_visits(world: World, person: Person, feed: Feed) -> list[TillVisit]:
         return []
     years = (world.end - world.start) / (365 * DAY_MS)
     number = min(40, int(random.expovariate(1 / (rates.STORE_VISITS_PER_YEAR * max(years, 0.02)))))
-    times = sorted(random.randrange(world.start, world.end) for _ in range(number))
+    times: list[int] = sorted(random.randrange(world.start, world.end) for _ in range(number))
     times += _regular_times(world, person, feed)
     visits: list[TillVisit] = []
     for at in times:
@@ -63,12 +63,13 @@ def store_visits(world: World, person: Person, feed: Feed) -> list[TillVisit]:
 def _regular_times(world: World, person: Person, feed: Feed) -> list[int]:
     """Weekly store visits after the last online order of a customer who had a rhythm; nothing for others."""
     random, orders = person.random, person.orders
-    quiet = rates.REGULAR_QUIET_DAYS_MIN * DAY_MS
+    quiet = min(rates.REGULAR_QUIET_DAYS * DAY_MS, int(rates.REGULAR_QUIET_SHARE * (world.end - world.start)))
     if person.card is None or len(orders) < rates.REGULAR_ORDERS_MIN or orders[-1].at > world.end - quiet:
         return []
     if random.random() >= rates.REGULAR:
         return []
-    times, at = [], orders[-1].at + random.randrange(5 * DAY_MS, 14 * DAY_MS)
+    times: list[int] = []
+    at = orders[-1].at + random.randrange(5 * DAY_MS, 14 * DAY_MS)
     while at < world.end and len(times) < rates.REGULAR_RECEIPTS_MAX:
         times.append(at)
         at += random.randrange(5 * DAY_MS, 10 * DAY_MS)

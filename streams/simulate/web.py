@@ -1,4 +1,4 @@
-"""Web and app visits: a cookie browses, fills carts, leaves them or orders, and is known as a customer only after a login."""
+"""Web and app visits: a cookie browses, fills carts, leaves or orders them, and has a customer only after a login."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ OPENS_MS, CLOSES_MS = 9 * HOUR_MS, 19 * HOUR_MS
 
 @dataclass
 class World:
-    """The retailer that is simulated. ``start`` and ``end`` are its first and last order."""
+    """The retailer that is simulated. It lasts from its first order to its last, a day at least."""
 
     history: History
     seed: int
@@ -35,7 +35,8 @@ class World:
     def __post_init__(self) -> None:
         orders = self.history.orders
         self.currency = self.history.currency
-        self.start, self.end = orders[0].at, orders[-1].at
+        self.start = orders[0].at
+        self.end = max(orders[-1].at, self.start + DAY_MS)
         counts: dict[str, int] = {}
         for order in orders:
             for line in order.lines:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from tests.oracle.history import Event
+from tests.oracle.history import Absorbed, Event
 from tests.oracle.purchases import Purchase
 
 
@@ -15,33 +15,65 @@ from tests.oracle.purchases import Purchase
 class Cart:
     """A cart after the news so far. ``ends`` are the times (``eff``) at which it ended."""
 
-    start: int
-    last_at: int
-    lines: Sequence[Mapping[str, Any]]
-    ended: bool = False
+    start: int = 0
+    last_at: int | None = None
+    """None: no update counted yet."""
+    lines: Sequence[Mapping[str, Any]] = ()
+    ordered_at: int | None = None
+    """The latest order with the cart's id; older news is ignored."""
+    ended: bool = True
     ends: list[int] = field(default_factory=list)
 
+    def end(self, now: int) -> None:
+        if not self.ended:
+            self.ended = True
+            self.ends.append(now)
 
-def cart_of(events: Iterable[Event], brand: str, cart_id: str) -> Cart | None:
-    """The cart as its updates and its orders left it, taken in order; None: no update counted yet."""
-    cart: Cart | None = None
-    ordered_at: int | None = None
-    for event in events:
-        if event.brand != brand or event.record.get("cart_id") != cart_id:
+    def ignores(self, at: int) -> bool:
+        return self.ordered_at is not None and self.ordered_at >= at
+
+
+def cart_of(history: Iterable[Event | Absorbed], brand: str, cart_id: str) -> Cart:
+    """The cart as its updates and its orders left it, taken in order."""
+    cart = Cart()
+    for entry in history:
+        if isinstance(entry, Absorbed):
+            cart = _become_one(cart, cart_of(entry.history, brand, cart_id), entry.now)
+        elif entry.brand != brand or entry.record.get("cart_id") != cart_id:
             continue
-        if event.type == "order.placed":
-            ordered_at = event.at if ordered_at is None else max(ordered_at, event.at)
-            if cart is not None and event.at >= cart.last_at:
-                _end(cart, event.eff)
-        elif event.type == "cart.updated" and (ordered_at is None or event.at > ordered_at):
-            cart = _updated(cart, event)
+        elif entry.type == "order.placed":
+            cart.ordered_at = max(entry.at, cart.ordered_at or entry.at)
+            if cart.last_at is not None and entry.at >= cart.last_at:
+                cart.end(entry.eff)
+        elif entry.type == "cart.updated" and not cart.ignores(entry.at):
+            _update(cart, entry)
     return cart
 
 
-def counts(event: Event, events: Iterable[Event]) -> bool:
-    """Whether an update is news: no known order of the cart is at or after it."""
-    orders = (other for other in events if other.type == "order.placed" and other.brand == event.brand)
-    return not any(o.record.get("cart_id") == event.record["cart_id"] and o.at >= event.at for o in orders)
+def _update(cart: Cart, event: Event) -> None:
+    """A cart holds its update with the latest ``at``. It starts with its first update, and anew after an end."""
+    if cart.last_at is not None and event.at < cart.last_at:
+        cart.start = cart.start if cart.ended else min(cart.start, event.at)
+        return
+    cart.last_at, cart.lines = event.at, event.record["lines"]
+    if not cart.lines:
+        cart.end(event.eff)
+    elif cart.ended:
+        cart.start, cart.ended = event.at, False
+
+
+def _become_one(mine: Cart, other: Cart, now: int) -> Cart:
+    """Two carts with one id become one: the later update, the earlier start of those that hold lines."""
+    later = mine if (mine.last_at or 0) >= (other.last_at or 0) else other
+    starts = [cart.start for cart in (mine, other) if not cart.ended]
+    orders = [cart.ordered_at for cart in (mine, other) if cart.ordered_at is not None]
+    ends = sorted([*mine.ends, *other.ends])
+    one = Cart(
+        min(starts, default=later.start), later.last_at, later.lines, max(orders, default=None), later.ended, ends
+    )
+    if one.last_at is not None and one.ignores(one.last_at):
+        one.end(now)
+    return one
 
 
 def bought_since(purchases: Iterable[Purchase], brand: str, since: int, product: str) -> int:
@@ -61,23 +93,3 @@ def open_lines(cart: Cart, purchases: Iterable[Purchase], brand: str) -> list[tu
         if quantity > used:
             found.append((product, quantity - used, Decimal(line["unit_price"])))
     return found
-
-
-def _updated(cart: Cart | None, event: Event) -> Cart:
-    lines = event.record["lines"]
-    if cart is None:
-        cart = Cart(event.at, event.at, lines)
-    elif event.at < cart.last_at:
-        cart.start = cart.start if cart.ended else min(cart.start, event.at)
-        return cart
-    elif cart.ended and lines:
-        cart.start, cart.ended = event.at, False
-    cart.last_at, cart.lines = event.at, lines
-    if not lines and not cart.ended:
-        _end(cart, event.eff)
-    return cart
-
-
-def _end(cart: Cart, now: int) -> None:
-    cart.ended = True
-    cart.ends.append(now)

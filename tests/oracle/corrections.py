@@ -8,34 +8,42 @@ from tests.oracle.carts import bought_since
 from tests.oracle.customer import Customer, Send
 from tests.oracle.history import DAY_MS, Event
 from tests.oracle.profiles import withdraws_consent
-from tests.oracle.purchases import is_purchase, is_return
+from tests.oracle.purchases import Purchase, is_purchase, is_return, purchase_id
 
 CORRECTABLE_MS = 30 * DAY_MS
 
 
 def undone(send: Send, event: Event, customer: Customer) -> str | None:
-    """Why an event that was just applied undoes a send; None: it does not."""
+    """Why an event that was just applied undoes a send; None: it does not.
+
+    The event has to be of the kind that the occasion looks at: a purchase of one of the cart's items, a return of
+    something of the order, another purchase that is kept, a withdrawal of this very consent.
+    """
     key, campaign = send.candidate.key, send.candidate.campaign
     if event.type == "customer.erased":
         return "erased"
-    if withdraws_consent(event):
+    if withdraws_consent(event, key.brand, send.candidate.channel, campaign.purpose):
         consent = customer.facts.profile.consent(key.brand, send.candidate.channel, campaign.purpose)
         return "consent_withdrawn" if consent == "withdrawn" else None
-    takes_back = is_return(event) or event.type == "order.cancelled"
-    buys = is_purchase(event) and event.brand == key.brand
+    purchase = customer.facts.purchases.get(purchase_id(event) or "")
+    if purchase is not None and (purchase.brand != key.brand or purchase.cancelled):
+        purchase = None
     bought = "bought_in_store" if event.type == "pos.receipt" else "bought_online"
     if campaign.occasion == "cart_abandoned":
-        return bought if buys and _nothing_is_open(send, customer) else None
+        since_start = purchase is not None and purchase.at >= send.candidate.items.cart_start
+        emptied = since_start and _has_items(send, purchase) and _nothing_is_open(send, customer)
+        return bought if emptied else None
     if campaign.occasion == "review_request":
-        return "returned" if takes_back and _nothing_is_kept(send, customer) else None
-    kept = customer.facts.kept_purchases(key.brand)
+        return "returned" if _takes_back(event, key.episode, customer) and _nothing_is_kept(send, customer) else None
     if campaign.occasion == "second_purchase":
-        if takes_back and all(purchase.id != key.episode for purchase in kept):
+        if not (is_purchase(event) or is_return(event) or event.type == "order.cancelled"):
+            return None
+        if not customer.facts.purchases[key.episode].is_kept:
             return "returned"
-        return "bought_again" if buys and any(purchase.id != key.episode for purchase in kept) else None
+        return "bought_again" if len(customer.facts.kept_purchases(key.brand)) > 1 else None
     if campaign.occasion == "reactivation":
-        day = key.episode.rpartition("/")[2]
-        return bought if buys and any(utc_date(p.at).isoformat() > day for p in kept) else None
+        after = purchase is not None and utc_date(purchase.at).isoformat() > key.episode.rpartition("/")[2]
+        return bought if after and purchase.is_kept else None
     return None
 
 
@@ -44,6 +52,22 @@ def correction(send: Send, event: Event, now: int, rules: BrandRules, delivered:
     if event.at <= send.decided:
         return "cancelled" if now <= send.candidate.valid_until and not delivered else "regretted"
     return "cancelled" if now < send.decided + rules.in_flight and not delivered else None
+
+
+def _has_items(send: Send, purchase: Purchase) -> bool:
+    return any(purchase.quantity_of(product) for product in send.candidate.items.quantities)
+
+
+def _takes_back(event: Event, order_id: str, customer: Customer) -> bool:
+    """Whether an event cancels an order, or may return something of it."""
+    if event.type == "order.cancelled":
+        return bool(event.record["order_id"] == order_id)
+    if not is_return(event):
+        return False
+    if event.record.get("order_id"):
+        return bool(event.record["order_id"] == order_id)
+    products = {line["product_id"] for line in event.record["lines"]}
+    return any(line.product in products for line in customer.facts.purchases[order_id].lines)
 
 
 def _nothing_is_open(send: Send, customer: Customer) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from schemas.campaigns import Campaign
 from tests.oracle.carts import Cart, cart_of
-from tests.oracle.history import Event, without_duplicates
+from tests.oracle.history import Absorbed, Event, without_duplicates
 from tests.oracle.profiles import Profile
 from tests.oracle.purchases import Purchase, purchases_of
 
@@ -71,11 +71,12 @@ class Send:
 
 
 class Facts:
-    """Everything that follows from a customer's events alone."""
+    """Everything that follows from a customer's history alone. ``events`` are all his events in order, his own and
+    those of customers that became him; ``history`` tells them apart."""
 
-    def __init__(self, events: Sequence[Event]) -> None:
-        self.events = events
-        self._carts: dict[tuple[str, str], Cart | None] = {}
+    def __init__(self, events: Sequence[Event], history: Sequence[Event | Absorbed]) -> None:
+        self.events, self.history = events, history
+        self._carts: dict[tuple[str, str], Cart] = {}
 
     @cached_property
     def purchases(self) -> dict[str, Purchase]:
@@ -83,11 +84,11 @@ class Facts:
 
     @cached_property
     def profile(self) -> Profile:
-        return Profile(self.events)
+        return Profile(self.events, self.history)
 
-    def cart(self, brand: str, cart_id: str) -> Cart | None:
+    def cart(self, brand: str, cart_id: str) -> Cart:
         if (brand, cart_id) not in self._carts:
-            self._carts[brand, cart_id] = cart_of(self.events, brand, cart_id)
+            self._carts[brand, cart_id] = cart_of(self.history, brand, cart_id)
         return self._carts[brand, cart_id]
 
     def kept_purchases(self, brand: str) -> list[Purchase]:
@@ -107,8 +108,9 @@ class Customer:
     def __init__(self, name: str) -> None:
         self.name = name
         self.events: list[Event] = []
+        self.history: list[Event | Absorbed] = []
         self.seen: set[tuple[str, ...]] = set()
-        self.facts = Facts(())
+        self.facts = Facts((), ())
         self.timers: dict[Key, int] = {}
         self.rounds: dict[tuple[str, str, str], int] = {}
         self.slots: dict[tuple[str, str], Slot] = {}
@@ -125,7 +127,8 @@ class Customer:
             return False
         self.seen.add(event.natural_id)
         self.events.append(event)
-        self.facts = Facts(tuple(self.events))
+        self.history.append(event)
+        self.facts = Facts(tuple(self.events), tuple(self.history))
         return True
 
     def waiting(self) -> set[Key]:
@@ -136,11 +139,12 @@ class Customer:
         """Whether a step is decided, or about to be in a slot."""
         return key in self.decided or key in self.waiting()
 
-    def become_part_of(self, other: Customer) -> None:
+    def become_part_of(self, other: Customer, now: int) -> None:
         """Hand everything over to another customer."""
         other.events = without_duplicates([*self.events, *other.events])
         other.seen |= self.seen
-        other.facts = Facts(tuple(other.events))
+        other.history.append(Absorbed(now, tuple(self.history)))
+        other.facts = Facts(tuple(other.events), tuple(other.history))
         other.decided = {**self.decided, **other.decided}
         other.sends = sorted([*self.sends, *other.sends], key=lambda send: send.decided)
         for cart, number in self.rounds.items():

@@ -49,16 +49,24 @@ class Event:
 
     @property
     def natural_id(self) -> tuple[str, ...]:
-        """Two events of one customer with the same natural id are one event."""
+        """Two events of one customer and brand with the same natural id are one event."""
         if self.type == "order.placed":
-            return (self.type, self.record["order_id"])
+            return (self.brand, self.type, self.record["order_id"])
         if self.type in ORDER_TYPES:
-            return (self.type, self.record["order_id"], self.id)
+            return (self.brand, self.type, self.record["order_id"], self.id)
         if self.type == "pos.receipt":
-            return (self.type, receipt_id(self.record))
+            return (self.brand, self.type, receipt_id(self.record))
         if self.type in RETURN_TYPES:
-            return (self.type, self.record["return_id"])
-        return ("event", self.id)
+            return (self.brand, self.type, self.record["return_id"])
+        return (self.brand, "event", self.id)
+
+
+@dataclass(frozen=True)
+class Absorbed:
+    """In a customer's history: from ``now`` on another customer's history belongs to it."""
+
+    now: int
+    history: tuple[Event | Absorbed, ...]
 
 
 def receipt_id(record: Mapping[str, Any]) -> str:

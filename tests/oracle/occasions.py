@@ -14,18 +14,15 @@ from itertools import pairwise
 
 from schemas.campaigns import OPTIONS, Campaign
 from tests.oracle.calendars import birthday_in, instant, utc_date
-from tests.oracle.carts import Cart, counts, open_lines
+from tests.oracle.carts import Cart, open_lines
 from tests.oracle.customer import Customer, Facts, Items, Key, World
-from tests.oracle.history import PROFILE_TYPES, Event
-from tests.oracle.purchases import Purchase, is_purchase, is_return
+from tests.oracle.history import DAY_MS, PROFILE_TYPES, Event
+from tests.oracle.purchases import Purchase, changes_purchases
 
+REMEMBERED_MS = 125 * DAY_MS
+"""How long the lines of a purchase are remembered."""
 Verdict = str | Items
 """A reason to suppress the step, or the items of the message."""
-
-
-def changes_purchases(event: Event | None) -> bool:
-    """Any purchase, change, cancellation or return; None stands for a merge, which may bring all of them."""
-    return event is None or is_purchase(event) or is_return(event) or event.type in ("order.changed", "order.cancelled")
 
 
 class Occasion:
@@ -50,21 +47,29 @@ class CartAbandoned(Occasion):
     """A cart that was left: reminds of what is still open in it."""
 
     def armed(self, event: Event | None) -> Iterator[tuple[str, int]]:
-        if event is None or event.type != "cart.updated" or event.brand != self.brand or not event.record["lines"]:
-            return
-        cart_id = event.record["cart_id"]
-        cart = self.facts.cart(self.brand, cart_id)
-        if cart is None or not counts(event, self.facts.events):
-            return
+        """An update arms its cart; a merge all that go on, as if their last updates had become known with it."""
+        if event is None:
+            updates = [e for e in self.facts.events if e.type == "cart.updated" and e.brand == self.brand]
+            for cart_id in dict.fromkeys(e.record["cart_id"] for e in updates):
+                cart = self.facts.cart(self.brand, cart_id)
+                if not cart.ended and cart.last_at is not None:
+                    yield self._round(cart_id, cart, cart.last_at), cart.last_at
+        elif event.type == "cart.updated" and event.brand == self.brand and event.record["lines"]:
+            cart = self.facts.cart(self.brand, event.record["cart_id"])
+            if not cart.ignores(event.at):
+                episode = self._round(event.record["cart_id"], cart, event.at)
+                if not cart.ended and cart.last_at is not None:
+                    yield episode, cart.last_at
+
+    def _round(self, cart_id: str, cart: Cart, at: int) -> str:
+        """The episode of the round that an update belongs to."""
         place = (self.brand, self.campaign.id, cart_id)
         number = self.customer.rounds.get(place, 1)
-        if self._begins_anew(self.episode(cart_id, number), cart, event):
-            number += 1
+        number += self._begins_anew(self.episode(cart_id, number), cart, at)
         self.customer.rounds[place] = number
-        if not cart.ended:
-            yield self.episode(cart_id, number), cart.last_at
+        return self.episode(cart_id, number)
 
-    def _begins_anew(self, episode: str, cart: Cart, event: Event) -> bool:
+    def _begins_anew(self, episode: str, cart: Cart, at: int) -> bool:
         decided = [
             time
             for key, time in self.customer.decided.items()
@@ -73,7 +78,7 @@ class CartAbandoned(Occasion):
         if not decided:
             return False
         ended_since = any(end > max(decided) for end in cart.ends)
-        return ended_since or event.at >= max(decided) + self.options.rearm_after
+        return ended_since or at >= max(decided) + self.options.rearm_after
 
     @staticmethod
     def episode(cart_id: str, number: int) -> str:
@@ -85,7 +90,7 @@ class CartAbandoned(Occasion):
         if episode != self.episode(cart_id, self.customer.rounds[self.brand, self.campaign.id, cart_id]):
             return None
         cart = self.facts.cart(self.brand, cart_id)
-        return None if cart is None or cart.ended else cart
+        return None if cart.ended else cart
 
     def anchor(self, episode: str) -> int | None:
         cart = self._cart(episode)
@@ -155,7 +160,7 @@ class SecondPurchase(Occasion):
     """The first purchase that was kept: offers what goes with it."""
 
     def armed(self, event: Event | None) -> Iterator[tuple[str, int]]:
-        kept = self.facts.kept_purchases(self.brand) if changes_purchases(event) else []
+        kept = self.facts.kept_purchases(self.brand) if (event is None or changes_purchases(event)) else []
         if kept:
             yield kept[0].id, kept[0].at
 
@@ -174,7 +179,8 @@ class SecondPurchase(Occasion):
         return Items({accessory: 1}) if accessory else "no_accessory"
 
     def _accessory(self, purchase: Purchase) -> str | None:
-        owned = {line.product for p in self.facts.purchases.values() if not p.cancelled for line in p.lines}
+        bought = [p for p in self.facts.purchases.values() if p.brand == self.brand and not p.cancelled]
+        owned = {line.product for p in bought if p.at >= self.now - REMEMBERED_MS for line in p.lines}
         kept = [line for line in purchase.lines if line.kept > 0]
         for line in sorted(kept, key=lambda line: (-line.kept * line.unit_price, line.product)):
             item = self.world.catalogue.get((self.brand, line.product), {})
@@ -189,7 +195,7 @@ class Reactivation(Occasion):
     """A customer who is late by his own rhythm over all channels."""
 
     def armed(self, event: Event | None) -> Iterator[tuple[str, int]]:
-        if changes_purchases(event) and self.customer.is_known:
+        if (event is None or changes_purchases(event)) and self.customer.is_known:
             yield from self._anchors().items()
 
     def anchor(self, episode: str) -> int | None:

@@ -7,19 +7,22 @@ from datetime import date
 from typing import Any
 
 from schemas.campaigns import BrandRules, Content
-from tests.oracle.history import PROFILE_TYPES, Event, parse_ms
+from tests.oracle.history import PROFILE_TYPES, Absorbed, Event, parse_ms
 
 WITHDRAWING = ("unsubscribed", "complained")
 
 
-class Profile:
-    """What is known of one customer's person from his events in order."""
+Word = tuple[int, str]
+"""What was said about a consent: from when on it is meant, and ``granted`` or ``withdrawn``."""
 
-    def __init__(self, events: Sequence[Event]) -> None:
-        self.events = events
-        profiles = [event for event in events if event.type in PROFILE_TYPES]
-        self.last: dict[str, Any] = dict(profiles[-1].record) if profiles else {}
-        self.profiles = profiles
+
+class Profile:
+    """What is known of one customer's person. At a merge the survivor's profile stays."""
+
+    def __init__(self, events: Sequence[Event], history: Sequence[Event | Absorbed]) -> None:
+        self.events, self.history = events, history
+        self.profiles = [entry for entry in history if isinstance(entry, Event) and entry.type in PROFILE_TYPES]
+        self.last: dict[str, Any] = dict(self.profiles[-1].record) if self.profiles else {}
 
     @property
     def birth_date(self) -> date | None:
@@ -37,29 +40,13 @@ class Profile:
         return {p.brand for p in self.profiles if p.record.get("registered_at")}
 
     def consent(self, brand: str, channel: str, purpose: str) -> str | None:
-        """``granted``, ``withdrawn`` or None: the word with the latest time; at equal times ``withdrawn``."""
-        words: list[tuple[int, str]] = []
-        for event in self.events:
-            if event.brand != brand:
-                continue
-            for consent in event.record.get("consents", ()) if event.type in PROFILE_TYPES else ():
-                if (consent["channel"], consent.get("purpose", "marketing")) == (channel, purpose):
-                    words.append((parse_ms(consent["at"]), consent["status"]))
-            withdraws = event.type == "feedback" and event.record["status"] in WITHDRAWING
-            if withdraws and event.record["channel"] == channel and purpose in ("marketing", "review"):
-                words.append((event.at, "withdrawn"))
-        return max(words)[1] if words else None
+        """``granted``, ``withdrawn`` or None: nothing was said."""
+        word = _consent(self.history, brand, channel, purpose)
+        return word[1] if word else None
 
     def reachable(self, channel: str) -> bool:
-        """The last word of contact points and permanent bounces; no word: not reachable."""
-        word = False
-        for event in self.events:
-            if event.type in PROFILE_TYPES:
-                for point in event.record.get("contact_points", ()):
-                    word = point["reachable"] if point["channel"] == channel else word
-            if event.type == "feedback" and event.record["status"] == "bounced" and event.record["channel"] == channel:
-                word = word and not event.record.get("permanent", True)
-        return word
+        """Whether the customer can be reached; no word: not."""
+        return bool(_reach(self.history, channel))
 
     def market(self, brand: str) -> str | None:
         """The profile's country, else the market of the customer's last event of the brand."""
@@ -87,6 +74,48 @@ class Profile:
         return next((tag for tag in [*chain, *content.fallback] if tag in content.languages), None)
 
 
-def withdraws_consent(event: Event) -> bool:
-    """Whether an event may withdraw a consent."""
-    return event.type in PROFILE_TYPES or (event.type == "feedback" and event.record["status"] in WITHDRAWING)
+def _consent(history: Sequence[Event | Absorbed], brand: str, channel: str, purpose: str) -> Word | None:
+    """The word with the latest time; at equal times ``withdrawn``. At a merge the more restrictive of two."""
+    current: Word | None = None
+    for entry in history:
+        if isinstance(entry, Absorbed):
+            words = [w for w in (current, _consent(entry.history, brand, channel, purpose)) if w is not None]
+            current = max(words, key=lambda word: (word[1] == "withdrawn", word[0]), default=None)
+        else:
+            words = [*([current] if current else []), *_words(entry, brand, channel, purpose)]
+            current = max(words, default=None)
+    return current
+
+
+def _reach(history: Sequence[Event | Absorbed], channel: str) -> bool | None:
+    """The last word of contact points and permanent bounces. At a merge the more restrictive of two."""
+    word: bool | None = None
+    for entry in history:
+        if isinstance(entry, Absorbed):
+            said = [each for each in (word, _reach(entry.history, channel)) if each is not None]
+            word = all(said) if said else None
+        elif entry.type in PROFILE_TYPES:
+            for point in entry.record.get("contact_points", ()):
+                word = point["reachable"] if point["channel"] == channel else word
+        elif entry.type == "feedback" and entry.record["status"] == "bounced" and entry.record["channel"] == channel:
+            word = False if entry.record.get("permanent", True) else word
+    return word
+
+
+def withdraws_consent(event: Event, brand: str, channel: str, purpose: str) -> bool:
+    """Whether an event says that a consent is withdrawn."""
+    return "withdrawn" in [status for _, status in _words(event, brand, channel, purpose)]
+
+
+def _words(event: Event, brand: str, channel: str, purpose: str) -> list[Word]:
+    """What an event says about a consent, with the times from which it is meant."""
+    if event.brand != brand:
+        return []
+    if event.type == "feedback" and event.record["status"] in WITHDRAWING:
+        meant = event.record["channel"] == channel and purpose in ("marketing", "review")
+        return [(event.at, "withdrawn")] if meant else []
+    return [
+        (parse_ms(consent["at"]), consent["status"])
+        for consent in (event.record.get("consents", ()) if event.type in PROFILE_TYPES else ())
+        if (consent["channel"], consent.get("purpose", "marketing")) == (channel, purpose)
+    ]

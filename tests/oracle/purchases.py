@@ -105,14 +105,24 @@ def has_returns_at_till(event: Event) -> bool:
 
 def is_purchase(event: Event) -> bool:
     """Whether an event is a purchase: an order, or a receipt that sells something."""
-    if event.type == "pos.receipt":
-        return any(_kind(line) == "sale" for line in event.record["lines"])
-    return event.type == "order.placed"
+    return purchase_id(event) is not None
+
+
+def purchase_id(event: Event) -> str | None:
+    """The id of the purchase that an event is; None: it is none."""
+    if event.type == "pos.receipt" and any(_kind(line) == "sale" for line in event.record["lines"]):
+        return receipt_id(event.record)
+    return str(event.record["order_id"]) if event.type == "order.placed" else None
 
 
 def is_return(event: Event) -> bool:
     """Whether an event is a return, at the till or not."""
     return event.type in RETURN_TYPES or has_returns_at_till(event)
+
+
+def changes_purchases(event: Event) -> bool:
+    """Any purchase, change, cancellation or return."""
+    return is_purchase(event) or is_return(event) or event.type in ("order.changed", "order.cancelled")
 
 
 def _match(item: Return, purchases: Mapping[str, Purchase]) -> None:

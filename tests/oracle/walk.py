@@ -12,12 +12,12 @@ from tests.oracle.calendars import quiet_rule, quiet_until
 from tests.oracle.corrections import CORRECTABLE_MS, correction, undone
 from tests.oracle.customer import Candidate, Customer, Key, Send, Slot, World
 from tests.oracle.gates import capped, refusal
-from tests.oracle.history import DAY_MS, Event, stamped
+from tests.oracle.history import DAY_MS, Event, arrival_ms, stamped
 from tests.oracle.identity import Becomes, Step, resolved
 from tests.oracle.occasions import OCCASIONS, Birthday, CartAbandoned, Occasion
 
 RUN_ON_MS = 30 * DAY_MS
-"""How long a run goes on after the last event, unless told."""
+"""How long a run goes on after the last arrival, unless told."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Walk:
             source = self.customers.pop(step.source, None)
             if source is not None:
                 target = self._customer(step.target)
-                source.become_part_of(target)
+                source.become_part_of(target, self.now)
                 self._arm(target, None)
         elif step.event.type == "catalog.item":
             self.world.catalogue[step.event.brand, step.event.record["product_id"]] = dict(step.event.record)
@@ -307,12 +307,11 @@ def oracle_details(
     """All decision records of a history in the order of their times, for tests and for finding out why.
 
     ``history``: records by source as in the files of a replay directory. ``lateness_ms``: by source. ``until_ms``: end
-    of the run (exclusive), by default 30 days after the last event.
+    of the run (exclusive), by default 30 days after the last arrival.
     """
-    events = stamped(history, lateness_ms)
     if until_ms is None:
-        until_ms = max((event.eff for event in events), default=0) + RUN_ON_MS
-    return Walk(campaigns, brands).run(list(resolved(events)), until_ms)
+        until_ms = max((arrival_ms(r) for records in history.values() for r in records), default=0) + RUN_ON_MS
+    return Walk(campaigns, brands).run(list(resolved(stamped(history, lateness_ms))), until_ms)
 
 
 def oracle_decisions(

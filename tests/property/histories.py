@@ -1,4 +1,4 @@
-"""Generated histories: a few customers, and scenes in which carts, purchases, returns, logins and words of the CRM meet."""
+"""Generated histories: a few customers, and scenes in which carts, purchases, returns, logins and CRM orders meet."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from tests.property.choices import (
     STARTS,
     ZONES,
     Chooser,
-    Draw,
 )
 
+BIRTHDAYS = ("03-13", "03-27", "02-29", "10-30", "11-06", "02-28", "03-01", "01-20", "12-31", "01-01")
 Records = dict[str, list[dict[str, Any]]]
 
 
@@ -47,21 +47,22 @@ class Case:
 class Story:
     """Adds scenes to a history."""
 
-    def __init__(self, choose: Chooser, campaigns: Sequence[Campaign]) -> None:
-        self.choose, self.campaigns, self.written = choose, campaigns, History()
+    def __init__(self, choose: Chooser, people: int, days: int) -> None:
+        self.choose, self.written, self.days = choose, History(), days
         self.start = choose.one_of(STARTS)
-        self.days = choose.up_to(120, 30)
-        self.people = [f"c{number}" for number in range(1, choose.up_to(6, 2) + 1)]
-        self.orders: list[tuple[str, dict[str, Any], int]] = []
+        self.busy = [choose.up_to(days) for _ in range(5)]
+        """Days on which most happens, so that scenes meet."""
+        self.people = [f"c{number}" for number in range(1, people + 1)]
         self.merged: set[str] = set()
 
     # --- pieces -----------------------------------------------------------------------------------------------------
 
     def moment(self) -> int:
-        return self.start + self.choose.up_to(self.days) * DAY + self.choose.one_of(CLOCK)
+        day = self.choose.one_of(self.busy) if self.choose.chance(70) else self.choose.up_to(self.days)
+        return self.start + day * DAY + self.choose.one_of(CLOCK)
 
     def who(self, person: str, weak: bool = True) -> dict[str, str]:
-        """How an event names a person: by id, by one or more of the identifiers, or (the first device) by a shared one."""
+        """How an event names a person: by id, by identifiers, or (the first two customers) by a shared device."""
         ways: tuple[tuple[str, ...], ...] = (
             ("customer_id",),
             ("customer_id", "anonymous_id"),
@@ -72,7 +73,7 @@ class Story:
             ("email_hash",),
             ("loyalty_card_id", "anonymous_id"),
         )
-        names = self.choose.one_of(ways if weak else ways[:3])
+        names = self.choose.one_of(ways if weak and self.choose.chance(60) else ways[:3])
         return {name: self.identifiers(person)[name] for name in names}
 
     def identifiers(self, person: str) -> dict[str, str]:
@@ -85,7 +86,8 @@ class Story:
         }
 
     def place(self) -> dict[str, str]:
-        return {"brand": self.choose.one_of(("acme", *BRANDS)), "market": self.choose.one_of((MARKETS[0], *MARKETS))}
+        brand, market = self.choose.one_of(("acme", *BRANDS)), self.choose.one_of((MARKETS[0], *MARKETS))
+        return {"brand": brand, "market": market}
 
     def goods(self) -> dict[str, int]:
         chosen = self.choose.some_of(PRODUCTS, 1)
@@ -141,7 +143,6 @@ class Story:
         price = choose.one_of(("10.00", "5.00"))
         channel = choose.one_of(("web", "app", "phone"))
         self.written.order(at, goods, order_id, price, channel=channel, **who, **fields)
-        self.orders.append((order_id, {**who, **place}, at))
         if choose.chance(10):
             changed = [{**line, "line_id": f"n{n}"} for n, line in enumerate(_order_lines(self.goods()))]
             when = at + choose.one_of(SHORT + LONG)
@@ -182,33 +183,29 @@ class Story:
         named = {name: self.identifiers(person)[name] for name in chosen}
         self.written.identified(at, person, **named, **self.place())
 
-    def profile(self, person: str, at: int) -> None:
+    def profile(self, person: str, at: int, place: dict[str, Any] | None = None) -> None:
         """What the CRM says; mostly consents and contact points for some channels."""
-        choose, fields = self.choose, dict[str, Any](self.place())
+        choose, fields = self.choose, dict(place or self.place())
         if choose.chance(60):
             fields["registered_at"] = rfc3339(at - choose.one_of((0, HOUR, DAY, 3 * DAY)))
         if choose.chance(60):
-            year = rulesets.year_of(self.start)
-            born = ("03-13", "03-27", "02-29", "10-30", "11-06", "02-28", "03-01", "01-20")
-            fields["birth_date"] = f"{choose.one_of((1980, 1984)) if year else 1980}-{choose.one_of(born)}"
-            if fields["birth_date"].endswith("02-29"):
-                fields["birth_date"] = "1980-02-29"
+            fields["birth_date"] = "1980-" + choose.one_of(BIRTHDAYS)
         for name, values in (("time_zone", ZONES), ("country", MARKETS), ("language", ("en", "de-AT", "fr"))):
             if choose.chance(25):
                 fields[name] = choose.one_of(values)
         if choose.chance(30):
             fields["loyalty_cards"] = [self.identifiers(person)["loyalty_card_id"]]
-        reach = ("email", "push") if choose.chance(50) else choose.some_of(CHANNELS)
+        reach = ("email", "push") if choose.chance(70) else choose.some_of(CHANNELS)
         record = self.written.profile(
             at, person, reach, kind=choose.one_of(("customer.registered", "customer.updated"))
         )
         record |= fields
         for point in record["contact_points"]:
-            point["reachable"] = not choose.chance(10)
+            point["reachable"] = not choose.chance(8)
             if point["channel"] == "email" and choose.chance(30):
                 point["hash"] = self.identifiers(person)["email_hash"]
         for consent in record["consents"]:
-            if choose.chance(8):
+            if choose.chance(5):
                 consent["status"] = "withdrawn"
 
     def word_of_channel(self, person: str, at: int) -> None:
@@ -233,21 +230,22 @@ class Story:
             target = self.people[self.choose.up_to(self.people.index(person) - 1)]
             self.written.merged(at, person, target)
 
-    def tell(self) -> None:
-        """Write the scenes."""
+    def tell(self, scenes: int) -> None:
+        """Write the catalogue, the profiles, and so many scenes."""
         choose = self.choose
         for name in BRANDS:
             for product in PRODUCTS:
                 if choose.chance(60):
                     self.catalogue(product, self.start - DAY)
                     self.written.sources["catalog"][-1]["brand"] = name
-        for person in self.people:
-            if choose.chance(85):
-                self.profile(person, self.start + choose.one_of((0, DAY, 20 * DAY)))
-        scenes = (self.shopping, self.shopping, self.purchase, self.purchase, self.rhythm, self.word_of_channel)
-        rare = (self.profile, self.login, self.word_of_channel, self.order_of_crm)
-        for _ in range(choose.up_to(12, 1)):
-            scene = choose.one_of(rare if choose.chance(25) else scenes)
+            for person in self.people:
+                if choose.chance(80):
+                    place = {"brand": name, "market": choose.one_of(MARKETS)}
+                    self.profile(person, self.start + choose.one_of((0, 0, DAY, 20 * DAY)), place)
+        usual = (self.shopping, self.shopping, self.purchase, self.purchase, self.rhythm)
+        rare = (self.profile, self.login, self.word_of_channel, self.word_of_channel, self.order_of_crm)
+        for _ in range(scenes):
+            scene = choose.one_of(rare if choose.chance(25) else usual)
             scene(choose.one_of(self.people), self.moment())
         if choose.chance(20):
             self.catalogue(choose.one_of(PRODUCTS), self.moment())
@@ -267,19 +265,17 @@ def _rename(choose: Chooser, history: Records) -> None:
             record["event_id"] = f"{choose.up_to(9)}{record['event_id']}"
 
 
-def _report_back(choose: Chooser, story: Story) -> None:
+def _report_back(choose: Chooser, story: Story, campaigns: Sequence[Campaign]) -> None:
     """Feedback that names decisions: of cart reminders, whose ids follow from cart and campaign."""
-    named = [campaign for campaign in story.campaigns if campaign.occasion == "cart_abandoned"]
+    named = [campaign for campaign in campaigns if campaign.occasion == "cart_abandoned"]
     for record in list(story.written.sources["web-sessions"]):
         if named and record["type"] == "cart.updated" and choose.chance(15):
             campaign = choose.one_of(named)
             text = f"{record['brand']}|{campaign.id}|{record['cart_id']}|1"
             at = parse_ms(record["occurred_at"]) + choose.one_of(SHORT) + campaign.steps[0].after
             who = {name: record[name] for name in ("customer_id", "anonymous_id") if name in record}
-            decision = hashlib.sha256(text.encode()).hexdigest()[:32]
-            story.written.feedback(
-                at, "delivered", campaign.channels[0], decision_id=decision, brand=record["brand"], **who
-            )
+            fields = {"decision_id": hashlib.sha256(text.encode()).hexdigest()[:32], "brand": record["brand"]}
+            story.written.feedback(at, "delivered", campaign.channels[0], **fields, **who)
 
 
 def delayed(choose: Chooser, history: Records, lateness_ms: dict[str, int], beyond: bool) -> Records:
@@ -315,26 +311,39 @@ def with_duplicates(choose: Chooser, history: Records, percent: int = 8) -> Reco
     return result
 
 
-@st.composite
-def plain_cases(draw: Draw, least_lateness: int = 0) -> Case:
+def plain_case(seed: int, people: int = 4, scenes: int = 12, days: int = 60, least_lateness: int = 0) -> Case:
     """A case whose events arrive when they happen."""
-    choose = Chooser(draw)
-    story = Story(choose, ())
-    story.campaigns = rulesets.campaigns(choose, story.start)
-    story.tell()
-    _report_back(choose, story)
+    choose = Chooser(seed)
+    story = Story(choose, people, days)
+    campaigns = rulesets.campaigns(choose, story.start)
+    story.tell(scenes)
+    _report_back(choose, story, campaigns)
     _rename(choose, story.written.sources)
     lateness_ms = {source: max(choose.one_of(LATENESSES), least_lateness) for source in SOURCES}
-    return Case(story.written.sources, story.campaigns, rulesets.brands(choose), lateness_ms)
+    return Case(story.written.sources, campaigns, rulesets.brands(choose), lateness_ms)
 
 
-@st.composite
-def cases(draw: Draw) -> Case:
-    """A case with everything: disorder, late events, duplicates, an end of the run."""
-    choose = Chooser(draw)
-    case = draw(plain_cases())
-    history = delayed(choose, case.history, case.lateness_ms, beyond=True)
-    history = with_duplicates(choose, history)
+def full_case(seed: int, people: int, scenes: int, days: int, beyond: bool, duplicates: bool) -> Case:
+    """A case with disorder, and if wanted with late events and duplicates; some end before their last event."""
+    case = plain_case(seed, people, scenes, days)
+    choose = Chooser(seed + 1)
+    history = delayed(choose, case.history, case.lateness_ms, beyond)
+    if duplicates:
+        history = with_duplicates(choose, history)
     times = [parse_ms(r["occurred_at"]) for records in history.values() for r in records]
-    until = max(times) - 5 * DAY if choose.chance(10) and times else None
+    until = max(times) - 5 * DAY if choose.chance(10) else None
     return Case(history, case.campaigns, case.brands, case.lateness_ms, until)
+
+
+SEEDS = st.integers(0, 2**63)
+SIZES: dict[str, Any] = {"people": st.integers(2, 6), "scenes": st.integers(5, 30), "days": st.integers(30, 120)}
+
+
+def plain_cases(least_lateness: int = 0) -> st.SearchStrategy[Case]:
+    """Cases whose events arrive when they happen."""
+    return st.builds(plain_case, SEEDS, **SIZES, least_lateness=st.just(least_lateness))
+
+
+def cases() -> st.SearchStrategy[Case]:
+    """Cases with everything."""
+    return st.builds(full_case, SEEDS, **SIZES, beyond=st.booleans(), duplicates=st.booleans())

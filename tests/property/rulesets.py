@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from schemas.base import rfc3339
@@ -110,8 +109,3 @@ def _quiet_hours(choose: Chooser) -> list[dict[str, Any]]:
 
 def _market(choose: Chooser) -> dict[str, Any]:
     return {"zone": choose.one_of((None, *ZONES)), "language": choose.one_of((None, "en", "de-AT"))}
-
-
-def year_of(ms: int) -> int:
-    """UTC year of a time."""
-    return datetime.fromtimestamp(ms // 1000, UTC).year

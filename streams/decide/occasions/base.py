@@ -48,6 +48,8 @@ class Occasion(Protocol):
     """Event types after which ``arm`` is asked."""
     undone_by: frozenset[str]
     """Event types after which ``undone`` is asked (consents and erasures are looked at for all occasions)."""
+    across_brands: bool
+    """Whether an event of one brand arms the occasion for every brand that the customer is registered with."""
     rearms_at_pop: bool
     """Whether ``arm`` is asked again when one of its timers has popped."""
 

@@ -23,6 +23,7 @@ class Birthday:
     name = "birthday"
     triggers = PROFILE_TYPES
     undone_by: frozenset[str] = frozenset()
+    across_brands = True
     rearms_at_pop = True
 
     def arm(self, view: View, campaign: Compiled, brand: str, event: Envelope | None) -> list[Arming]:

@@ -19,21 +19,25 @@ class CartAbandoned:
     name = "cart_abandoned"
     triggers = frozenset({"cart.updated"})
     undone_by = PURCHASE_TYPES
+    across_brands = False
     rearms_at_pop = False
 
     def arm(self, view: View, campaign: Compiled, brand: str, event: Envelope | None) -> list[Arming]:
         """The event's cart, or at a new campaign every open cart of the brand."""
         if event is not None:
             cart = view.state.carts.get(f"{brand}|{event.data['cart']}")
-            carts = [] if cart is None else [cart]
+            carts = [] if cart is None or not cart.lines else [cart]
         else:
-            carts = sorted((c for c in view.state.carts.values() if c.brand == brand), key=lambda c: c.id)
-        return [Arming(_episode(cart, _round(view, campaign, cart)), cart.activity) for cart in carts]
+            carts = sorted((c for c in view.state.carts.values() if c.brand == brand and c.lines), key=lambda c: c.id)
+        return [
+            Arming(_episode(cart, _round(view, campaign, cart, event.at if event else cart.activity)), cart.activity)
+            for cart in carts
+        ]
 
     def check(self, view: View, campaign: Compiled, brand: str, episode: str, after: int) -> Verdict:
         """Open lines: what is in the cart less what was bought since it was started."""
         cart = view.state.carts.get(f"{brand}|{episode.split('#')[0]}")
-        if cart is None or episode != _episode(cart, _known_round(view, campaign, cart)[0]):
+        if cart is None or not cart.lines or episode != _episode(cart, _known_round(view, campaign, cart)[0]):
             return END
         if cart.activity + after > view.now:
             return Verdict("wait", until=cart.activity + after)
@@ -67,8 +71,15 @@ class CartAbandoned:
         bought, purchases = view.bought_since(sent.brand, sent.since)
         if any(quantity > bought.get(product, 0) for product, quantity in sent.items):
             return None
-        this = bought_by(event)
-        return next((bought_reason(p.channel) for p in purchases if p.id == this), None)
+        this, named = bought_by(event), {product for product, _ in sent.items}
+        return next(
+            (
+                bought_reason(p.channel)
+                for p in purchases
+                if p.id == this and any(line.product in named for line in p.lines)
+            ),
+            None,
+        )
 
 
 def _episode(cart: Cart, number: int) -> str:
@@ -79,9 +90,9 @@ def _known_round(view: View, campaign: Compiled, cart: Cart) -> tuple[int, int, 
     return view.state.rounds.get(f"{cart.brand}|{campaign.id}|{cart.id}", (1, -1, False))
 
 
-def _round(view: View, campaign: Compiled, cart: Cart) -> int:
+def _round(view: View, campaign: Compiled, cart: Cart, at: int) -> int:
     number, decided, ended = _known_round(view, campaign, cart)
-    if decided >= 0 and (ended or cart.activity >= decided + campaign.options.rearm_after):
+    if decided >= 0 and (ended or at >= decided + campaign.options.rearm_after):
         number += 1
         view.state.rounds[f"{cart.brand}|{campaign.id}|{cart.id}"] = (number, -1, False)
     return number

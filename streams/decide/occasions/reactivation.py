@@ -27,6 +27,7 @@ class Reactivation:
     name = "reactivation"
     triggers = TRADE_TYPES
     undone_by = PURCHASE_TYPES
+    across_brands = False
     rearms_at_pop = True
 
     def arm(self, view: View, campaign: Compiled, brand: str, event: Envelope | None) -> list[Arming]:

@@ -19,6 +19,7 @@ class ReviewRequest:
     name = "review_request"
     triggers = frozenset({"order.delivered", "order.placed"})
     undone_by = RETURN_TYPES | {"pos.receipt", "order.cancelled"}
+    across_brands = False
     rearms_at_pop = False
 
     def arm(self, view: View, campaign: Compiled, brand: str, event: Envelope | None) -> list[Arming]:

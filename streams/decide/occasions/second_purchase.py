@@ -20,6 +20,7 @@ class SecondPurchase:
     name = "second_purchase"
     triggers = TRADE_TYPES
     undone_by = TRADE_TYPES
+    across_brands = False
     rearms_at_pop = False
 
     def arm(self, view: View, campaign: Compiled, brand: str, event: Envelope | None) -> list[Arming]:
@@ -63,7 +64,7 @@ def _accessory(view: View, brand: str, first: Purchase) -> str | None:
         kept = line.qty - matched.get((first.id, line.line), 0)
         if kept > 0:
             worth[line.product] = worth.get(line.product, 0) + kept * line.price
-    owned = {line.product for p in view.state.purchases.values() if p.brand == brand for line in p.lines}
+    owned, _ = view.bought_since(brand, 0)
     for product in sorted(worth, key=lambda product: (-worth[product], product)):
         item = view.item(brand, product)
         for accessory in item.accessories if item is not None else ():

@@ -20,6 +20,7 @@ class Welcome:
     name = "welcome"
     triggers = PROFILE_TYPES
     undone_by: frozenset[str] = frozenset()
+    across_brands = False
     rearms_at_pop = False
 
     def arm(self, view: View, campaign: Compiled, brand: str, event: Envelope | None) -> list[Arming]:

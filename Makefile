@@ -1,0 +1,46 @@
+# Cuepoint. `make` lists the targets.
+DATA ?= $(firstword $(foreach folder,data ../shared/data,$(if $(wildcard $(folder)/*),$(folder))) data)
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: help demo test lint broker clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z.]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(STAMP) ## Replay real history through the whole pipeline; DATA=<folder> names the history
+	$(BIN)/cuepoint demo --data "$(DATA)"
+
+test: $(STAMP) ## All tests, then lint
+	$(BIN)/pytest
+	@$(MAKE) --no-print-directory lint
+
+lint: $(STAMP) ## Style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+broker: $(STAMP) ## Start a local Kafka and leave it running (stop it with: .venv/bin/cuepoint broker stop)
+	$(BIN)/cuepoint broker start
+
+clean: ## Remove the environment and caches; keep data/, out/ and var/
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv: $(STAMP) ## Python environment with the pinned dependencies (every other target makes it when it has to)
+
+$(STAMP): requirements-dev.txt pyproject.toml
+	@for python in python3.11 python3; do \
+	    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "Cuepoint needs Python 3.11 or newer as python3.11 or python3 on PATH; install it (Debian: python3 python3-venv)." >&2; \
+	    exit 1; \
+	fi; \
+	echo "Making .venv with $$("$$python" --version)"; \
+	"$$python" -m venv .venv || { echo "python -m venv failed; install it (Debian: python3-venv)." >&2; exit 1; }
+	@echo "Installing the pinned dependencies"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@echo "Installing cuepoint from this folder"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
