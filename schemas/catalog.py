@@ -58,5 +58,12 @@ class FeedContinue(Wire):
     source: str
 
 
-ControlRecord = Annotated[ReplayMode | LiveMode | KnownBrands | FeedContinue, Field(discriminator="kind")]
+class ReplayDone(Wire):
+    """All of a replay is written; it ends when every clock has reached ``until``."""
+
+    kind: Literal["replayed"]
+    until: AwareDatetime
+
+
+ControlRecord = Annotated[ReplayMode | ReplayDone | LiveMode | KnownBrands | FeedContinue, Field(discriminator="kind")]
 """A record on ``control``, written to every partition. Key of ``replay`` and ``live``: ``mode``; else the kind."""

@@ -17,7 +17,7 @@ DAY_MS = 86_400_000
 RETENTION_MS_DEFAULT = 35 * DAY_MS
 """How long event and trigger topics keep records; longer history lives in DuckDB and Parquet."""
 RECORD_BYTES_MAX_INPUT = 1_048_576
-"""Largest record an input topic takes (``max.message.bytes``)."""
+"""Largest value the contract of an input allows. The broker takes more, so that intake can quarantine what exceeds it."""
 RECORD_BYTES_MAX_INTERNAL = 4_194_304
 """Largest record of topics that Cuepoint writes: a customer's state, or an input record with its envelope."""
 
@@ -44,7 +44,7 @@ class Topic:
 
 
 def _source(name: str, key: str, schema: str, owner: str, cleanup: Cleanup = "delete") -> Topic:
-    return Topic(name, key, schema, owner, (owner,), ("intake",), cleanup, record_bytes_max=RECORD_BYTES_MAX_INPUT)
+    return Topic(name, key, schema, owner, (owner,), ("intake",), cleanup)
 
 
 INPUTS: tuple[Topic, ...] = (

@@ -31,6 +31,13 @@ class Column:
     type: str
     comment: str
     shape: Any = None
+    required: bool = False
+    """Never NULL: a record without it is not of the contract (``from_json`` makes NULL of what it cannot read)."""
+
+    @property
+    def constraint(self) -> str:
+        """NOT NULL, or nothing."""
+        return " NOT NULL" if self.required else ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Table:
 
     def ddl(self) -> str:
         """CREATE TABLE IF NOT EXISTS."""
-        columns = [f"{column.name} {column.type}" for column in self.columns]
+        columns = [f"{column.name} {column.type}{column.constraint}" for column in self.columns]
         if self.primary_key:
             columns.append(f"PRIMARY KEY ({', '.join(self.primary_key)})")
         return f"CREATE TABLE IF NOT EXISTS {self.full_name} ({', '.join(columns)})"
@@ -69,7 +76,8 @@ def model_columns(model: type[BaseModel], comments: Mapping[str, str]) -> tuple[
     columns = []
     for name, field in model.model_fields.items():
         shape = json_shape(name, field.annotation)
-        columns.append(Column(name, sql_type(shape), field.description or comments[name], shape))
+        comment = field.description or comments[name]
+        columns.append(Column(name, sql_type(shape), comment, shape, field.is_required()))
     return tuple(columns)
 
 

@@ -17,7 +17,13 @@ from sinks.layout import open_database
 from sinks.protocol import Batch, SinkRecord, TopicPartition
 from sinks.snapshots import publish
 
-_UNREADABLE = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.DataError, UnicodeDecodeError)
+_UNREADABLE = (
+    duckdb.ConversionException,
+    duckdb.InvalidInputException,
+    duckdb.ConstraintException,
+    duckdb.DataError,
+    UnicodeDecodeError,
+)
 """What DuckDB raises when a value is not what its topic says."""
 
 

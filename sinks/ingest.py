@@ -35,6 +35,8 @@ from sinks.tables import DECISIONS, FEEDBACK
 Insert = tuple[str, list[Any]]
 """A statement with its parameters."""
 
+CLOCK_MS_MAX = 253_402_214_400_000
+"""31 December 9999: what a clock is stored as that has reached the end of a replay."""
 _RECORDS = (
     "SELECT '{topic}' AS kafka_topic, unnest(?::INTEGER[]) AS kafka_partition, unnest(?::BIGINT[]) AS kafka_offset, "
     "make_timestamptz(unnest(?::BIGINT[]) * 1000) AS appended_at, unnest(?::{type}[]) AS value"
@@ -178,9 +180,11 @@ def progress(records: Sequence[SinkRecord]) -> list[Insert]:
         "INSERT OR REPLACE INTO meta.stage_progress SELECT unnest(?::VARCHAR[]), unnest(?::INTEGER[]), "
         "make_timestamptz(unnest(?::BIGINT[]) * 1000), unnest(?::BIGINT[]), unnest(?::BIGINT[]), unnest(?::BIGINT[])"
     )
-    fields = ("stage", "partition", "clock", "customers", "timers", "waiting")
+    fields = ("stage", "partition", "customers", "timers", "waiting")
     rows = [(word.stage, word.partition, source, counts) for word in words for source, counts in word.counts.items()]
-    inserts: list[Insert] = [(tasks, [[getattr(word, field) for word in words] for field in fields])]
+    stage, partition, *sizes = [[getattr(word, field) for word in words] for field in fields]
+    clocks = [None if word.clock is None else min(word.clock, CLOCK_MS_MAX) for word in words]
+    inserts: list[Insert] = [(tasks, [stage, partition, clocks, *sizes])]
     if rows:
         names = list(type(rows[0][3]).model_fields)
         counts = (

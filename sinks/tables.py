@@ -20,17 +20,23 @@ CUSTOMER_EVENTS = Table(
     "Catalogue, campaign and brand changes are there once for each partition. Marks are not stored.",
     (
         *_COORDINATES,
-        Column("event_id", "VARCHAR", "Event id given by the source."),
-        Column("type", "VARCHAR", "Type of the event, such as order.placed."),
-        Column("source", "VARCHAR", "Input topic the event came from, without prefix."),
+        Column("event_id", "VARCHAR", "Event id given by the source.", required=True),
+        Column("type", "VARCHAR", "Type of the event, such as order.placed.", required=True),
+        Column("source", "VARCHAR", "Input topic the event came from, without prefix.", required=True),
         Column(
             "customer_id",
             "VARCHAR",
             "Customer the event belongs to. anon:, card:, device:, email: begin ids of the not yet known; "
-            "none: stands for nobody (a guest).",
+            "none: stands for nobody (a guest), * for all (catalogue, campaigns).",
+            required=True,
         ),
-        Column("occurred_at", "TIMESTAMPTZ", "When it happened: a fact."),
-        Column("effective_at", "TIMESTAMPTZ", "What the pipeline orders by; later than occurred_at: it was late."),
+        Column("occurred_at", "TIMESTAMPTZ", "When it happened: a fact.", required=True),
+        Column(
+            "effective_at",
+            "TIMESTAMPTZ",
+            "What the pipeline orders by; later than occurred_at: it was late.",
+            required=True,
+        ),
         Column("brand", "VARCHAR", "Brand."),
         Column("market", "VARCHAR", "Market, ISO 3166 alpha-2."),
         Column("currency", "VARCHAR", "Currency of all amounts of the event, ISO 4217."),
@@ -187,7 +193,11 @@ STAGE_PROGRESS = Table(
     (
         Column("stage", "VARCHAR", "Stage: intake, identity or decide."),
         Column("partition_number", "INTEGER", "Partition of the task."),
-        Column("complete_until", "TIMESTAMPTZ", "Clock of the task: complete until then (exclusive); NULL: not yet."),
+        Column(
+            "complete_until",
+            "TIMESTAMPTZ",
+            "Clock of the task: complete until then (exclusive); NULL: not yet; the year 9999: to the end.",
+        ),
         Column("customers", "BIGINT", "Customers in the state (decide)."),
         Column("timers", "BIGINT", "Timers waiting (decide)."),
         Column("waiting", "BIGINT", "Events in the reorder buffer."),

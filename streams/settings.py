@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -43,10 +44,25 @@ class Settings(BaseModel):
         default_factory=dict, description="Allowed lateness by source, milliseconds; others take lateness_ms_default."
     )
     lateness_ms_default: int = Field(10_000, ge=0, description="Allowed lateness of a source in arrival mode.")
+    replay_lateness_ms: dict[str, int] = Field(
+        default_factory=lambda: {"pos-transactions": 86_400_000},
+        description="Allowed lateness by source in a replay and a backtest, milliseconds (nightly till files: a day).",
+    )
+    replay_lateness_ms_default: int = Field(
+        600_000, ge=0, description="Allowed lateness of the other sources in a replay and a backtest."
+    )
     replay_ahead_ms: int = Field(
         14 * 86_400_000, gt=0, description="How far a replay runs before the slowest clock, in event time."
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Level of the JSON log.")
+
+    def lateness(self, source: str) -> int:
+        """Allowed lateness of a live source, milliseconds."""
+        return self.lateness_ms.get(source, self.lateness_ms_default)
+
+    def replay_lateness(self, source: str) -> int:
+        """Allowed lateness of a source in a replay and a backtest, milliseconds."""
+        return self.replay_lateness_ms.get(source, self.replay_lateness_ms_default)
 
     def topic(self, name: str) -> str:
         """The full name of a topic on the broker."""
@@ -66,7 +82,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None, environ: Mapping[s
     for name in Settings.model_fields:
         raw = environ.get(ENV_PREFIX + name.upper())
         if raw is not None:
-            values[name] = raw
+            values[name] = _value(name, raw)
     values.update({key: value for key, value in (overrides or {}).items() if value is not None})
     try:
         return Settings.model_validate(values)
@@ -77,3 +93,13 @@ def load_settings(overrides: Mapping[str, Any] | None = None, environ: Mapping[s
             f"Setting {field} = {first.get('input')!r}: {first['msg']}. "
             f"Set {ENV_PREFIX}{field.upper()} or {field} in {file} to a valid value (docs/configuration.md)."
         ) from error
+
+
+def _value(name: str, raw: str) -> Any:
+    """A setting from the environment: tables are JSON, everything else is text for pydantic."""
+    if not raw.startswith("{"):
+        return raw
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise SettingsError(f"{ENV_PREFIX}{name.upper()} = {raw!r} is not JSON ({error}).") from error

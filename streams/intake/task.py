@@ -104,8 +104,8 @@ class IntakeTask:
         if self._stopped and self._idle_with_stop:
             source, why = next(iter(self._stopped.items()))
             raise FeedError(
-                f"Source {source}, partition {self.partition}: {why}. They are in quarantine (cuepoint quarantine list). "
-                f"Correct the source, then go on with: cuepoint quarantine continue {source}"
+                f"Source {source}, partition {self.partition}: {why}. They are in quarantine (cuepoint quarantine "
+                f"list). Correct the source, then go on with: cuepoint quarantine continue {source}"
             )
         if self._mode is not None and not self._stopped:
             effects.more = self._work(effects, budget)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,8 @@ class Cart:
     start: int = 0
     last_at: int | None = None
     """None: no update counted yet."""
+    last_order: tuple[int, int, str] = (0, 0, "")
+    """Place of the last update in the order of events, for updates of the same time."""
     lines: Sequence[Mapping[str, Any]] = ()
     ordered_at: int | None = None
     """The latest order with the cart's id; older news is ignored."""
@@ -55,7 +57,7 @@ def _update(cart: Cart, event: Event) -> None:
     if cart.last_at is not None and event.at < cart.last_at:
         cart.start = cart.start if cart.ended else min(cart.start, event.at)
         return
-    cart.last_at, cart.lines = event.at, event.record["lines"]
+    cart.last_at, cart.last_order, cart.lines = event.at, event.order, event.record["lines"]
     if not cart.lines:
         cart.end(event.eff)
     elif cart.ended:
@@ -64,12 +66,14 @@ def _update(cart: Cart, event: Event) -> None:
 
 def _become_one(mine: Cart, other: Cart, now: int) -> Cart:
     """Two carts with one id become one: the later update, the earlier start of those that hold lines."""
-    later = mine if (mine.last_at or 0) >= (other.last_at or 0) else other
+    later = max(mine, other, key=lambda cart: (cart.last_at or 0, cart.last_order))
     starts = [cart.start for cart in (mine, other) if not cart.ended]
     orders = [cart.ordered_at for cart in (mine, other) if cart.ordered_at is not None]
-    ends = sorted([*mine.ends, *other.ends])
-    one = Cart(
-        min(starts, default=later.start), later.last_at, later.lines, max(orders, default=None), later.ended, ends
+    one = replace(
+        later,
+        start=min(starts, default=later.start),
+        ordered_at=max(orders, default=None),
+        ends=sorted([*mine.ends, *other.ends]),
     )
     if one.last_at is not None and one.ignores(one.last_at):
         one.end(now)

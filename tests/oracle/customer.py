@@ -145,7 +145,8 @@ class Customer:
         other.seen |= self.seen
         other.history.append(Absorbed(now, tuple(self.history)))
         other.facts = Facts(tuple(other.events), tuple(other.history))
-        other.decided = {**self.decided, **other.decided}
+        for key, decided in self.decided.items():
+            other.decided[key] = max(decided, other.decided.get(key, decided))
         other.sends = sorted([*self.sends, *other.sends], key=lambda send: send.decided)
         for cart, number in self.rounds.items():
             other.rounds[cart] = max(number, other.rounds.get(cart, 1))

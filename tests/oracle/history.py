@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -75,12 +75,16 @@ def receipt_id(record: Mapping[str, Any]) -> str:
     return "/".join(str(part) for part in parts)
 
 
-def stamped(history: Mapping[str, Sequence[Mapping[str, Any]]], lateness_ms: Mapping[str, int]) -> list[Event]:
+def stamped(
+    history: Mapping[str, Sequence[Mapping[str, Any]]],
+    lateness_ms: Mapping[str, int],
+    known_brands: Collection[str] = (),
+) -> list[Event]:
     """All accepted events in the order in which they apply.
 
     Per source: records come in the order of their arrival, the source is complete until the highest arrival so far less
-    its lateness, and an event counts from then at the earliest. Too far in the future is quarantined; voided and
-    training receipts are ignored.
+    its lateness, and an event counts from then at the earliest. Too far in the future is quarantined,
+    and what is of none of the ``known_brands`` (none given: all are known); voided and training receipts are ignored.
     """
     events: list[Event] = []
     for source, records in history.items():
@@ -88,7 +92,7 @@ def stamped(history: Mapping[str, Sequence[Mapping[str, Any]]], lateness_ms: Map
         for arrival, record in sorted(((arrival_ms(r), r) for r in records), key=lambda pair: pair[0]):
             highest = arrival if highest is None else max(highest, arrival)
             at = parse_ms(record["occurred_at"])
-            if at > arrival + DAY_MS:
+            if at > arrival + DAY_MS or (known_brands and record["brand"] not in known_brands):
                 continue
             if record.get("status") in ("voided", "training") and record["type"] == "pos.receipt":
                 continue

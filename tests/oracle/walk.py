@@ -311,7 +311,9 @@ def oracle_details(
     """
     if until_ms is None:
         until_ms = max((arrival_ms(r) for records in history.values() for r in records), default=0) + RUN_ON_MS
-    return Walk(campaigns, brands).run(list(resolved(stamped(history, lateness_ms))), until_ms)
+    known_brands = {rules.brand for rules in brands} | {brand for campaign in campaigns for brand in campaign.brands}
+    events = stamped(history, lateness_ms, known_brands)
+    return Walk(campaigns, brands).run(list(resolved(events)), until_ms)
 
 
 def oracle_decisions(

@@ -70,6 +70,8 @@ def described(case: Case) -> str:
     texts += [repr(rules.model_dump(exclude_defaults=True, mode="json")) for rules in case.brands]
     records = [(record["occurred_at"], source, record) for source, rs in case.history.items() for record in rs]
     texts += [f"{source}: {record}" for _, source, record in sorted(records, key=lambda entry: entry[:2])]
-    for record in oracle_details(case.history, case.campaigns, case.brands, case.lateness_ms, case.until_ms):
-        texts.append(f"{rfc3339(record.now)} {record}")
+    for r in oracle_details(case.history, case.campaigns, case.brands, case.lateness_ms, case.until_ms):
+        step = f"{r.key.brand} {r.key.campaign} {r.key.episode}/{r.key.step}"
+        due = f"due {rfc3339(r.due)} {r.channel} {r.event_id}"
+        texts.append(f"oracle {rfc3339(r.now)} {r.decision_id[:6]} {r.customer} {step} {r.outcome} {r.reason} {due}")
     return "\n".join(texts)

@@ -1,0 +1,50 @@
+"""The command line ``cuepoint``: groups and their errors; the work is in the modules that it names."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from streams.cli_campaigns import campaigns
+from streams.cli_data import simulate
+from streams.cli_pipeline import backtest, go_live, replay, sink, up, worker
+from streams.cli_platform import broker, topics
+from streams.errors import CuepointError
+
+
+class Cuepoint(click.Group):
+    """Prints an error that a user can cause as its sentence and exits with its code."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """See click."""
+        try:
+            return super().invoke(context)
+        except CuepointError as error:
+            click.echo(f"cuepoint: {error}", err=True)
+            sys.exit(error.exit_code)
+
+
+@click.group(cls=Cuepoint, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cuepoint")
+def main() -> None:
+    """Decides for every customer of a retailer whether a message is due, on which channel, and why or why not."""
+
+
+for command in (
+    broker,
+    topics,
+    up,
+    worker,
+    sink,
+    replay,
+    go_live,
+    backtest,
+    simulate,
+    campaigns,
+):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""``cuepoint up, worker, sink, replay, go-live, backtest``: run the pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import click
+import msgspec
+from rich.console import Console
+
+from schemas.base import from_ms, to_ms
+from schemas.topics import STAGES
+from streams.backtest import AFTER_THE_END_MS, backtest_lines
+from streams.campaigns import known_brands, load_campaigns, records
+from streams.cli_common import settings
+from streams.errors import InputError
+from streams.replay import control
+from streams.replay.files import merged, source_files
+from streams.replay.produce import Replay
+from streams.report import print_backtest
+from streams.stages import task_factory
+from streams.topics_admin import check_topics
+from streams.up import POLL_S, Fleet, stage_arguments
+
+CAMPAIGNS = click.option(
+    "--campaigns",
+    "campaign_dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("campaigns"),
+    show_default=True,
+    help="Directory of campaign and brand files.",
+)
+UNTIL = click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="End of the run, UTC (exclusive).")
+AS_IS = click.option("--as-is", is_flag=True, help="Keep file order; lines arrive at their occurred_at.")
+
+
+@click.command()
+@click.argument("stage", type=click.Choice(sorted(STAGES)))
+def worker(stage: str) -> None:
+    """Run one worker of STAGE until it is asked to stop."""
+    from streams.runtime.worker import run_worker
+
+    config = settings()
+    sys.exit(run_worker(stage, config, task_factory(stage, config)))
+
+
+@click.command()
+def sink() -> None:
+    """Run the DuckDB sink until it is asked to stop."""
+    from sinks.app import run_sink
+
+    sys.exit(run_sink(settings()))
+
+
+@click.command()
+@click.option("--workers", default=1, show_default=True, help="Workers of the decide stage.")
+def up(workers: int) -> None:
+    """Run all stages and the sink on this machine until Ctrl-C."""
+    config, console = settings(), Console(stderr=True)
+    check_topics(config)
+    stopping = False
+
+    def stop(_: int, __: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    with Fleet(config, stage_arguments({"decide": workers}), console.print) as fleet:
+        names = ", ".join(child.name for child in fleet.children)
+        console.print(f"running: {names}; logs in {config.state_dir / 'log'}; Ctrl-C stops them")
+        if control.read_control(config).get("mode") is None:
+            console.print("nothing is decided yet: begin with 'cuepoint replay DIR' or 'cuepoint go-live'")
+        while not stopping:
+            fleet.watch()
+            time.sleep(POLL_S)
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@CAMPAIGNS
+@UNTIL
+@AS_IS
+@click.option("--hand-over", is_flag=True, help="Hand decisions over to the channels although it is a replay.")
+@click.option("--wait/--no-wait", default=True, help="Wait until every decision is made.")
+def replay(
+    directory: Path, campaign_dir: Path, until: datetime | None, as_is: bool, hand_over: bool, wait: bool
+) -> None:
+    """Replay the files of DIRECTORY in virtual time; the stages must be running (cuepoint up)."""
+    config, console = settings(), Console(stderr=True)
+    content = load_campaigns(campaign_dir)
+    source_files(directory)
+    check_topics(config)
+    control.begin_replay(config, known_brands(content), hand_over)
+    run = Replay(config, config.replay_lateness)
+    began = time.monotonic()
+    with console.status("replaying") as status:
+        end = asyncio.run(
+            run.run(
+                records(content, 0, "replay"),
+                merged(directory, as_is),
+                _until(until),
+                AFTER_THE_END_MS,
+                lambda r: status.update(f"replaying: {r.lines:,} lines, {from_ms(r.virtual_now or 0):%Y-%m-%d}"),
+            )
+        )
+        control.end_replay(config, from_ms(end))
+        if wait:
+            status.update("waiting for the last decision")
+            control.wait_for_clocks(config, end, wait_s=600)
+    seconds = time.monotonic() - began
+    console.print(f"{run.lines:,} lines in {seconds:.1f} s ({run.lines / seconds:,.0f} a second), until {from_ms(end)}")
+
+
+@click.command("go-live")
+@click.option("--wait-s", default=60.0, show_default=True, help="Seconds to wait for the end of a replay.")
+def go_live(wait_s: float) -> None:
+    """End the replay (if there was one) and go on with live sources."""
+    moment = control.go_live(settings(), wait_s)
+    click.echo(f"live since {moment.isoformat()}; what came due before is not sent")
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@CAMPAIGNS
+@UNTIL
+@AS_IS
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every decision here, JSON lines.")
+def backtest(directory: Path, campaign_dir: Path, until: datetime | None, as_is: bool, out: Path | None) -> None:
+    """Decide over the files of DIRECTORY without Kafka; the same decisions as a replay."""
+    config = settings()
+    content = load_campaigns(campaign_dir)
+    if out is not None and not out.parent.is_dir():
+        raise InputError(f"{out.parent} is not a directory; create it, or name another place with --out.")
+    began = time.monotonic()
+    result = backtest_lines(merged(directory, as_is), content, config.replay_lateness, _until(until))
+    if out is not None:
+        lines = b"\n".join(msgspec.json.encode(decision) for decision in result.decisions)
+        partial = out.with_name(out.name + ".partial")
+        partial.write_bytes(lines + b"\n")
+        os.replace(partial, out)
+    print_backtest(result, time.monotonic() - began)
+
+
+def _until(until: datetime | None) -> int | None:
+    return None if until is None else to_ms(until.replace(tzinfo=UTC))

@@ -1,0 +1,21 @@
+"""Composition: which task a stage runs, made from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streams.decide.task import DecideTask
+from streams.identity.task import IdentityTask
+from streams.intake.task import IntakeTask
+from streams.settings import Settings
+from streams.task import Task
+
+
+def task_factory(stage: str, settings: Settings) -> Callable[[int], Task]:
+    """Makes the task of a partition number. Raises KeyError for a stage that does not exist."""
+    factories: dict[str, Callable[[int], Task]] = {
+        "intake": lambda partition: IntakeTask(partition, settings.partitions, settings.lateness),
+        "identity": lambda partition: IdentityTask(partition, settings.partitions),
+        "decide": lambda partition: DecideTask(partition, settings.partitions, settings.topic_prefix),
+    }
+    return factories[stage]

@@ -1,0 +1,135 @@
+"""All stages and the sink as processes of one machine: start, watch, restart what died, stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from streams.errors import CuepointError
+from streams.settings import ENV_PREFIX, Settings
+
+RESTARTS_MAX = 5
+"""Restarts of one process within ``RESTART_WINDOW_S``; beyond it everything stops."""
+RESTART_WINDOW_S = 120.0
+STOP_TIMEOUT_S = 30.0
+POLL_S = 0.2
+USER_ERROR = CuepointError.exit_code
+
+
+@dataclass
+class Child:
+    """One process: its name, command, and how it did."""
+
+    name: str
+    arguments: list[str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    started: list[float] = field(default_factory=list)
+    peak_rss_mb: float = 0.0
+
+
+class Fleet:
+    """Starts and watches the processes. Use as a context manager: leaving it stops them all."""
+
+    def __init__(
+        self, settings: Settings, arguments: Mapping[str, list[str]], say: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._settings = settings
+        self._say = say
+        directory = settings.state_dir / "log"
+        directory.mkdir(parents=True, exist_ok=True)
+        self.children = [Child(name, command, directory / f"{name}.log") for name, command in arguments.items()]
+
+    def __enter__(self) -> Fleet:
+        for child in self.children:
+            self._start(child)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def watch(self) -> None:
+        """Look once: measure, and restart what died. Raises CuepointError when a process cannot go on."""
+        now = time.monotonic()
+        for child in self.children:
+            process = child.process
+            assert process is not None
+            child.peak_rss_mb = max(child.peak_rss_mb, peak_rss_mb(process.pid))
+            code = process.poll()
+            if code is None:
+                continue
+            child.started = [moment for moment in child.started if now - moment < RESTART_WINDOW_S]
+            if code in (0, USER_ERROR) or len(child.started) > RESTARTS_MAX:
+                raise CuepointError(f"{child.name} ended with exit code {code}: {last_words(child.log)} ({child.log})")
+            self._say(f"{child.name} died with exit code {code} and is started again; its log is {child.log}")
+            self._start(child)
+
+    def stop(self) -> None:
+        """Ask all to stop, wait, and kill what does not."""
+        running = [c.process for c in self.children if c.process is not None and c.process.poll() is None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        for process in running:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _start(self, child: Child) -> None:
+        child.started.append(time.monotonic())
+        with child.log.open("ab") as log:
+            child.process = subprocess.Popen(
+                [sys.executable, "-m", "streams.cli", *child.arguments],
+                env=environment(self._settings),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
+
+
+def stage_arguments(workers: Mapping[str, int] | None = None, sink: bool = True) -> dict[str, list[str]]:
+    """Process name -> arguments of ``cuepoint`` for all stages (as many workers each) and the sink."""
+    wanted = {"intake": 1, "identity": 1, "decide": 1, **(workers or {})}
+    arguments: dict[str, list[str]] = {}
+    for stage, count in wanted.items():
+        for number in range(count):
+            arguments[stage if count == 1 else f"{stage}-{number}"] = ["worker", stage]
+    if sink:
+        arguments["sink"] = ["sink"]
+    return arguments
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment in which a child sees the same settings."""
+    values = {f"{ENV_PREFIX}{name.upper()}": _text(getattr(settings, name)) for name in type(settings).model_fields}
+    values[f"{ENV_PREFIX}WEB_PORT"] = "0"
+    return {**os.environ, **values, "PYTHONUNBUFFERED": "1"}
+
+
+def peak_rss_mb(pid: int) -> float:
+    """Peak resident memory of a process so far, in MiB (Linux; 0 elsewhere or when it is gone)."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    line = next((line for line in status.splitlines() if line.startswith("VmHWM:")), "VmHWM: 0 kB")
+    return int(line.split()[1]) / 1024
+
+
+def last_words(log: Path) -> str:
+    """The last line of a log that says something."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1][:500] if lines else "it said nothing"
+
+
+def _text(value: object) -> str:
+    return json.dumps(value) if isinstance(value, dict) else str(value)
