@@ -12,18 +12,20 @@ from sinks.layout import SCHEMAS, statements, views
 PATH = Path("docs/tables.md")
 _HEAD = """# Tables
 
-What analysts find in a snapshot (`cuepoint sql`, or any DuckDB from 1.5 on: `duckdb -readonly out/snapshots/latest.duckdb`).
-Made from the comments in the database by `python -m sinks.dictionary`; the same texts are in `duckdb_columns()`.
+What analysts find in a snapshot: `cuepoint sql`, or any DuckDB from 1.5 on (`duckdb -readonly
+out/snapshots/latest.duckdb`). Made from the comments in the database by `python -m sinks.dictionary`; the same
+texts are in `duckdb_columns()`.
 
 Every fact counts once in `core` and `mart`, copies stay in `raw`. Times are TIMESTAMPTZ (`SET TimeZone = 'UTC'` shows
-them as Cuepoint reckons), dates are UTC days, amounts are decimals in major units and `*_minor` integers in minor units.
+them as Cuepoint reckons), dates are UTC days, amounts are decimals in major units, `*_minor` are
+integers in minor units.
 """
 
 
 def dictionary() -> str:
     """The page as Markdown."""
     with duckdb.connect() as database:
-        for statement in statements("any"):
+        for statement in statements():
             database.execute(statement)
         parts = [_HEAD]
         for schema, meaning in SCHEMAS.items():

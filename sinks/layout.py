@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -86,12 +87,12 @@ def open_database(path: Path, topic_prefix: str) -> duckdb.DuckDBPyConnection:
     except (duckdb.Error, OSError) as error:
         raise sink_error(error, path) from error
     try:
-        _check_layout(database, path, topic_prefix)
+        known = _check_layout(database, path, topic_prefix)
         database.execute("SET TimeZone = 'UTC'")
-        database.begin()
-        for statement in statements(topic_prefix):
-            database.execute(statement)
-        database.commit()
+        made = list(statements())
+        fingerprint = hashlib.sha256("\n".join(made).encode()).hexdigest()
+        if fingerprint != known:
+            _make(database, made, [LAYOUT_VERSION, topic_prefix, fingerprint])
     except duckdb.Error as error:
         database.close()
         raise sink_error(error, path) from error
@@ -101,26 +102,37 @@ def open_database(path: Path, topic_prefix: str) -> duckdb.DuckDBPyConnection:
     return database
 
 
-def _check_layout(database: duckdb.DuckDBPyConnection, path: Path, topic_prefix: str) -> None:
+def _make(database: duckdb.DuckDBPyConnection, made: list[str], layout: list[object]) -> None:
+    database.begin()
+    for statement in made:
+        database.execute(statement)
+    database.execute("DELETE FROM meta.layout")
+    database.execute("INSERT INTO meta.layout VALUES (?, ?, ?)", layout)
+    database.commit()
+
+
+def _check_layout(database: duckdb.DuckDBPyConnection, path: Path, topic_prefix: str) -> str | None:
+    """The fingerprint of what made the file; None for a new one. Raises SinkError when it is not this sink's."""
     tables = database.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
     if not tables:
-        return
+        return None
     way_out = "set CUEPOINT_DUCKDB_PATH to another file, or move this one away; the sink makes a new one."
     row = None
     if ("meta.layout",) in tables:
-        row = database.execute("SELECT version, topic_prefix FROM meta.layout").fetchone()
+        row = database.execute("SELECT version, topic_prefix, fingerprint FROM meta.layout").fetchone()
     if row is None:
         raise SinkError(f"{path} is a DuckDB file of something else (it has no meta.layout): {way_out}")
-    version, prefix = row
+    version, prefix, fingerprint = row
     if version > LAYOUT_VERSION:
         raise SinkError(
             f"{path} has layout {version}, this Cuepoint knows up to {LAYOUT_VERSION}: upgrade Cuepoint, or {way_out}"
         )
     if prefix != topic_prefix:
         raise SinkError(f"{path} holds records of the topics {prefix}.*, not of {topic_prefix}.*: {way_out}")
+    return str(fingerprint)
 
 
-def statements(topic_prefix: str) -> Iterator[str]:
+def statements() -> Iterator[str]:
     """Everything that makes an empty file, or one of an older sink of this layout, what this sink writes."""
     for schema in SCHEMAS:
         yield f"CREATE SCHEMA IF NOT EXISTS {schema}"
@@ -130,7 +142,6 @@ def statements(topic_prefix: str) -> Iterator[str]:
         for column in table.columns:
             yield f"ALTER TABLE {table.full_name} ADD COLUMN IF NOT EXISTS {column.name} {column.type}"
             yield f"COMMENT ON COLUMN {table.full_name}.{column.name} IS {quote(column.comment)}"
-    yield f"DELETE FROM meta.layout; INSERT INTO meta.layout VALUES ({LAYOUT_VERSION}, {quote(topic_prefix)})"
     rows = ", ".join(f"('{code}', {digits}, {10**-digits:.3f})" for code, digits in sorted(CURRENCY_DIGITS.items()))
     yield f"INSERT OR REPLACE INTO core.dim_currencies VALUES {rows}"
     known = {f"{table.full_name}.{column.name}": column.comment for table in TABLES for column in table.columns}

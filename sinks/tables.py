@@ -159,6 +159,7 @@ LAYOUT = Table(
     (
         Column("version", "INTEGER", "Version of the tables; a sink refuses a newer one."),
         Column("topic_prefix", "VARCHAR", "Prefix of the topics whose records are in this file."),
+        Column("fingerprint", "VARCHAR", "Hash of the statements that made its tables and views."),
     ),
 )
 

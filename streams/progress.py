@@ -8,6 +8,8 @@ import msgspec
 
 from streams.task import Out
 
+BEGINNING = -(1 << 62)
+"""Complete until nothing: no record and no mark has been seen."""
 _encoder = msgspec.json.Encoder()
 
 
@@ -36,7 +38,7 @@ def progress_record(stage: str, partition: int, clock: int | None, counts: Count
     value: dict[str, Any] = {
         "stage": stage,
         "partition": partition,
-        "clock": clock,
+        "clock": clock if clock is not None and clock > BEGINNING else None,
         "counts": counts.by_source,
         **sizes,
     }

@@ -10,7 +10,7 @@ is_deciding: Whether it is the gate that stopped the message: the first that did
 */
 CREATE OR REPLACE VIEW core.fct_decision_gates AS
 SELECT decision_id, gate_number, g.gate, g.passed, g.value,
-    gate_number = list_position([x.passed FOR x IN gates], false) AS is_deciding
+    coalesce(gate_number = list_position([x.passed FOR x IN gates], false), false) AS is_deciding
 FROM (
     SELECT decision_id, gates, unnest(gates) AS g, generate_subscripts(gates, 1) AS gate_number
     FROM core.fct_decisions

@@ -11,7 +11,7 @@ share: Share of the campaign's decisions, 0 to 1.
 */
 CREATE OR REPLACE VIEW mart.decision_funnel AS
 SELECT campaign, final_outcome AS outcome, coalesce(correction_reason, reason) AS reason, count(*) AS decisions,
-    count_if(handed_over) AS handed_over, count(DISTINCT customer_id) AS customers,
+    count(*) FILTER (handed_over) AS handed_over, count(DISTINCT customer_id) AS customers,
     count(*) / sum(count(*)) OVER (PARTITION BY campaign) AS share
 FROM core.fct_decisions
 GROUP BY 1, 2, 3

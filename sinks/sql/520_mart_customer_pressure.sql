@@ -21,8 +21,8 @@ WITH messages AS (
 ),
 latest AS (SELECT max(decided_at) AS as_of FROM raw.decisions)
 SELECT brand, customer_id, count(*) AS messages,
-    count_if(decided_at > as_of - INTERVAL 7 DAYS) AS messages_7_days,
-    count_if(decided_at > as_of - INTERVAL 30 DAYS) AS messages_30_days,
+    count(*) FILTER (decided_at > as_of - INTERVAL 7 DAYS) AS messages_7_days,
+    count(*) FILTER (decided_at > as_of - INTERVAL 30 DAYS) AS messages_30_days,
     max(in_7_days) AS most_in_7_days, max(in_30_days) AS most_in_30_days, max(decided_at) AS last_message_at
 FROM messages, latest
 GROUP BY brand, customer_id;

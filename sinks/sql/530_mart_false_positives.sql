@@ -9,10 +9,10 @@ regretted_late_data: Of the regretted, because of an event that arrived after it
 regretted_share: Regretted by sent, 0 to 1.
 */
 CREATE OR REPLACE VIEW mart.false_positives AS
-SELECT campaign, count(*) AS sent, count_if(correction = 'cancelled') AS cancelled,
-    count_if(correction = 'regretted') AS regretted,
-    count_if(correction = 'regretted' AND is_late_correction) AS regretted_late_data,
-    count_if(correction = 'regretted') / count(*) AS regretted_share
+SELECT campaign, count(*) AS sent, count(*) FILTER (correction = 'cancelled') AS cancelled,
+    count(*) FILTER (correction = 'regretted') AS regretted,
+    count(*) FILTER (correction = 'regretted' AND is_late_correction) AS regretted_late_data,
+    count(*) FILTER (correction = 'regretted') / count(*) AS regretted_share
 FROM core.fct_decisions
 WHERE outcome = 'sent'
 GROUP BY campaign

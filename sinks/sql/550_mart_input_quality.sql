@@ -20,7 +20,7 @@ WITH counts AS (
         CAST(sum(duplicate) AS BIGINT) AS duplicate, CAST(sum(late) AS BIGINT) AS late
     FROM meta.stage_counts
     GROUP BY source
-    HAVING count_if(stage = 'intake') > 0
+    HAVING count(*) FILTER (stage = 'intake') > 0
 ),
 guests AS (
     SELECT source, count(*) AS events,
@@ -28,10 +28,13 @@ guests AS (
     FROM raw.customer_events
     WHERE starts_with(customer_id, 'none:')
     GROUP BY source
+),
+totals AS (
+    SELECT source, coalesce(c.received, 0) AS received, coalesce(c.accepted, 0) + coalesce(g.facts, 0) AS accepted,
+        coalesce(c.duplicate, 0) + coalesce(g.events - g.facts, 0) AS duplicate, coalesce(c.ignored, 0) AS ignored,
+        coalesce(c.quarantined, 0) AS quarantined, coalesce(c.late, 0) AS late, coalesce(g.facts, 0) AS guests
+    FROM counts c FULL JOIN guests g USING (source)
 )
-SELECT source, coalesce(c.received, 0) AS received, coalesce(c.accepted, 0) + coalesce(g.facts, 0) AS accepted,
-    coalesce(c.duplicate, 0) + coalesce(g.events - g.facts, 0) AS duplicate, coalesce(c.ignored, 0) AS ignored,
-    coalesce(c.quarantined, 0) AS quarantined, coalesce(c.late, 0) AS late, coalesce(g.facts, 0) AS guests,
-    received - accepted - duplicate - ignored - quarantined AS in_flight
-FROM counts c FULL JOIN guests g USING (source)
+SELECT *, received - accepted - duplicate - ignored - quarantined AS in_flight
+FROM totals
 ORDER BY source;

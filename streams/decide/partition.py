@@ -16,6 +16,7 @@ from streams.decide.customer import EPISODE_RANK, SLOT_RANK, CustomerFold
 from streams.decide.rules import Rules
 from streams.decide.state import PARKED_MAX, STATE_VERSION, CustomerState
 from streams.errors import StateError
+from streams.progress import BEGINNING
 
 Key = tuple[Any, ...]
 """Place in the order: (time, 0, rank of kind, event id) or (due, 1 or 2, customer, timer name)."""
@@ -73,7 +74,7 @@ class Partition:
         self.rules = Rules()
         self.fold = CustomerFold(self.rules)
         self.states = States(fetch)
-        self.through: Key = (-(1 << 62),)
+        self.through: Key = (BEGINNING,)
         """Everything at or before this place has been applied."""
         self.outgoing: list[Envelope] = []
         """Events for ``customer-events`` (merged states, forwarded events) since it was last emptied."""

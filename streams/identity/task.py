@@ -11,7 +11,7 @@ import msgspec
 from schemas.envelope import KIND_RANK, Envelope
 from streams.identity.table import IdentityTable, Link
 from streams.ordered import OrderedTask, Position, mark_records
-from streams.progress import Counts, progress_record
+from streams.progress import BEGINNING, Counts, progress_record
 from streams.task import Effects, Out
 from streams.wire import Mark, encode_envelope, partition_of
 
@@ -27,7 +27,7 @@ class IdentityFold:
 
     def __init__(self) -> None:
         self.table = IdentityTable()
-        self.through: tuple[Any, ...] = (-(1 << 62),)
+        self.through: tuple[Any, ...] = (BEGINNING,)
         self.outgoing: list[Envelope] = []
         """Events for ``customer-events`` since it was last emptied."""
         self._waiting: list[Waiting] = []

@@ -21,7 +21,7 @@ from streams.intake.route import TO_ALL
 from streams.intake.stamp import replay_times
 from streams.intake.validate import Rejection
 from streams.ordered import POSITION_KEY, mark_records
-from streams.progress import Counts, progress_record
+from streams.progress import BEGINNING, Counts, progress_record
 from streams.task import Effects, Out, Record
 from streams.wire import Mark, encode_envelope, partition_of
 
@@ -33,7 +33,6 @@ CHUNK_RECORDS = 500
 """Records of one source that are worked off before the slowest source is looked for again."""
 INBOX_MAX = 20_000
 """Records of one source taken and not yet worked off, beyond which no more are wanted."""
-BEGINNING = -(1 << 62)
 
 _control: TypeAdapter[Any] = TypeAdapter(ControlRecord)
 _encoder = msgspec.msgpack.Encoder()

@@ -14,7 +14,7 @@ from tests.oracle.customer import Candidate, Customer, Key, Send, Slot, World
 from tests.oracle.gates import capped, refusal
 from tests.oracle.history import DAY_MS, Event, arrival_ms, stamped
 from tests.oracle.identity import Becomes, Step, resolved
-from tests.oracle.occasions import OCCASIONS, Birthday, CartAbandoned, Occasion
+from tests.oracle.occasions import OCCASIONS, Birthday, Occasion
 
 RUN_ON_MS = 30 * DAY_MS
 """How long a run goes on after the last arrival, unless told."""
@@ -220,7 +220,7 @@ class Walk:
             self._arm_next_birthday(customer, key)
             return []
         due = anchor + campaign.steps[key.step - 1].after
-        if isinstance(occasion, CartAbandoned) and due > self.now:
+        if due > self.now:
             customer.timers[key] = due
             return []
         verdict = occasion.against(key.episode)
