@@ -226,7 +226,7 @@ def _cart_updated(state: CustomerState, event: Envelope) -> None:
     if cart is not None and not lines:
         end_cart(state, cart)
     started = cart.started if cart is not None and cart.lines else event.at
-    state.carts[f"{brand}|{key}"] = Cart(key, brand, started, event.at, lines, event.id)
+    state.carts[f"{brand}|{key}"] = Cart(key, brand, started, event.at, lines, event.id, event.currency)
     if cart is None and len(state.carts) > 1:
         _bound_carts(state, event.eff)
 

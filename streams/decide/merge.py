@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 
 from schemas.envelope import Envelope
+from streams.decide.facts import end_cart
 from streams.decide.state import (
     RECENT_IDS_MAX,
     STATE_VERSION,
@@ -65,15 +66,27 @@ def absorb(state: CustomerState, event: Envelope) -> None:
         else:
             state.slots[name] = slot
     state.decided = dict(sorted({**other.decided, **state.decided}.items(), key=lambda row: row[1]))
+    _drop_decided(state)
     for name, rounds in other.rounds.items():
         state.rounds[name] = max(rounds, state.rounds.get(name, rounds))
     for brand, sends in other.ledger.items():
         state.ledger[brand] = sorted([*sends, *state.ledger.get(brand, [])], key=lambda send: send[1])
     state.sent = sorted([*other.sent, *state.sent], key=lambda sent: (sent.decided, sent.id))
     state.recent_ids = [*other.recent_ids, *state.recent_ids][-RECENT_IDS_MAX:]
+    for cart in list(state.carts.values()):
+        if any(p.cart == cart.id and p.brand == cart.brand and p.at >= cart.activity for p in state.purchases.values()):
+            end_cart(state, cart)
+
+
+def _drop_decided(state: CustomerState) -> None:
+    """What either of the two has decided, the other's timers and slots do not decide again."""
+    state.timers = {name: due for name, due in state.timers.items() if name not in state.decided}
+    for slot in state.slots.values():
+        once = {f"{c.brand}|{c.campaign}|{c.episode}|{c.step}": c for c in reversed(slot.candidates)}
+        slot.candidates = [c for name, c in reversed(once.items()) if name not in state.decided]
 
 
 def _one_cart(a: Cart, b: Cart) -> Cart:
     newer = max(a, b, key=lambda cart: (cart.activity, cart.event))
     started = min(cart.started for cart in (a, b) if cart.lines or cart is newer)
-    return Cart(newer.id, newer.brand, started, newer.activity, newer.lines, newer.event)
+    return Cart(newer.id, newer.brand, started, newer.activity, newer.lines, newer.event, newer.currency)

@@ -205,6 +205,9 @@ class Partition:
                 pointer, carried = merge.leave(state, event)
                 self.states.replace(pointer)
                 self.emit(carried)
+        elif state.moved_to is not None and event.data["from"] != state.moved_to:
+            event.customer = state.moved_to
+            self.emit(event)
         elif event.type == "merge.expected":
             if state.waits_for:
                 self._park(state, event)

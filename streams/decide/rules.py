@@ -175,5 +175,5 @@ def zone(name: str) -> ZoneInfo:
 
 @lru_cache(maxsize=10_000)
 def minor(amount: str, currency: str) -> int:
-    """Minor units of a campaign's amount in the brand's currency."""
+    """Minor units of a campaign's amount in a currency."""
     return to_minor(amount, currency)

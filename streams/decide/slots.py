@@ -210,5 +210,6 @@ def _send(
             episode.valid_until,
             verdict.since,
             list(verdict.items),
+            list(verdict.wanted),
         )
     )

@@ -99,6 +99,7 @@ class Cart(_Row):
     activity: int
     lines: list[tuple[str, int, int]]
     event: str
+    currency: str
 
 
 class Candidate(_Row):
@@ -139,6 +140,8 @@ class Sent(_Row):
     since: int
     """Purchases from here on undo it (a cart's start, an anchor)."""
     items: list[tuple[str, int]]
+    wanted: list[tuple[str, int]]
+    """Of the items' products, what the cart held: the purchases since ``since`` are counted against it."""
     delivered: bool = False
     corrected: bool = False
 

@@ -20,6 +20,8 @@ class Link(msgspec.Struct, array_like=True):
     customer: str | None = None
     """The CRM customer it belongs to; None: events were seen, nobody has claimed it."""
     shared: bool = False
+    latest: tuple[int, str] = (0, "")
+    """Time and event id of the link that gave it to the customer."""
 
 
 class IdentityTable:
@@ -48,12 +50,12 @@ class IdentityTable:
 
     def _link(self, event: Envelope, emit: Callable[[Envelope], None]) -> None:
         identifier, customer = event.customer, event.data["customer"]
-        link = self.links.get(identifier)
+        link, latest = self.links.get(identifier), (event.at, event.id)
         if link is not None and link.customer is not None:
-            if link.customer != customer:
-                self._set(identifier, Link(customer, shared=True))
+            if latest > link.latest:
+                self._set(identifier, Link(customer, link.shared or link.customer != customer, latest))
             return
-        self._set(identifier, Link(customer))
+        self._set(identifier, Link(customer, latest=latest))
         if event.type == "customer.merged":
             source = identifier.partition(":")[2]
         elif link is not None:

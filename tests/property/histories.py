@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from schemas.base import rfc3339
 from schemas.campaigns import BrandRules, Campaign
-from tests.oracle.builders import DAY, HOUR, SOURCES, History
+from tests.oracle.builders import DAY, HOUR, MINUTE, SOURCES, History
 from tests.oracle.history import parse_ms
+from tests.oracle.profiles import WITHDRAWING
 from tests.property import rulesets
 from tests.property.choices import (
     BRANDS,
@@ -48,6 +49,7 @@ class Story:
     """Adds scenes to a history."""
 
     def __init__(self, choose: Chooser, people: int, days: int) -> None:
+        self.campaigns: Sequence[Campaign] = ()
         self.choose, self.written, self.days = choose, History(), days
         self.start = choose.one_of(STARTS)
         self.busy = [choose.up_to(days) for _ in range(5)]
@@ -221,6 +223,51 @@ class Story:
         available = not self.choose.chance(20)
         self.written.product(at, product, accessories, available=available, brand=self.choose.one_of(BRANDS))
 
+    def aftermath(self, person: str, at: int) -> None:
+        """Something that brings a message about, and what undoes it: soon after the message, or known too late."""
+        choose, campaign = self.choose, self.choose.one_of(self.campaigns)
+        place = {"brand": choose.one_of(campaign.brands), "market": choose.one_of(MARKETS)}
+        who, goods = {"customer_id": person}, {choose.one_of(PRODUCTS): 1}
+        order_id, due = self.fresh("o"), at + choose.one_of(campaign.steps).after
+        if campaign.occasion == "cart_abandoned":
+            self.written.cart(at, goods, self.fresh("k"), **who, **place)
+        elif campaign.occasion in ("review_request", "second_purchase"):
+            self.written.order(at - HOUR, goods, order_id, **who, **place)
+            self.written.of_order("delivered", at, order_id, **who, **place)
+        elif campaign.occasion == "reactivation":
+            self.written.order(at - 10 * DAY, goods, self.fresh("o"), **who, **place)
+            self.written.order(at, goods, order_id, **who, **place)
+            due += choose.one_of((10, 14, 15, 20)) * DAY
+        else:
+            self.profile(person, at, place)
+        hold = choose.one_of((0, 1, 30 * MINUTE, HOUR, DAY))
+        when = due + hold + choose.one_of((-HOUR, 0, 1, MINUTE, 31 * MINUTE, HOUR - 1, HOUR, HOUR + 1, 20 * HOUR))
+        if choose.chance(30):
+            self.written.feedback(due + hold + choose.one_of((0, 1, MINUTE)), "delivered", "email", **who, **place)
+        record = self._undoing(person, when, order_id, goods, place)
+        if choose.chance(50):
+            record["arrived_at"] = rfc3339(parse_ms(record["occurred_at"]) + choose.one_of(DELAYS_BEYOND))
+
+    def _undoing(
+        self, person: str, at: int, order_id: str, goods: dict[str, int], place: dict[str, Any]
+    ) -> dict[str, Any]:
+        choose, who = self.choose, {"customer_id": person}
+        how = choose.one_of(("till", "till", "order", "return", "cancellation", "complaint", "consent", "erasure"))
+        if how == "till":
+            return self.written.receipt(at, goods, self.written.count, **who, **place)
+        if how == "order":
+            return self.written.order(at, goods, self.fresh("o"), **who, **place)
+        if how == "return":
+            return self.written.back(at, goods, self.fresh("r"), order_id=order_id, **who, **place)
+        if how == "cancellation":
+            return self.written.of_order("cancelled", at, order_id, **who, **place)
+        if how == "erasure":
+            return self.written.erased(at, person)
+        channel = choose.one_of(CHANNELS[:2])
+        if how == "complaint":
+            return self.written.feedback(at, choose.one_of(WITHDRAWING), channel, **who, **place)
+        return self.written.withdraw(at, channel, choose.one_of(("marketing", "review", "service")), **who, **place)
+
     def order_of_crm(self, person: str, at: int) -> None:
         """A merge or, rarely, an erasure. A customer is merged away at most once."""
         if self.choose.chance(40):
@@ -242,7 +289,15 @@ class Story:
                 if choose.chance(80):
                     place = {"brand": name, "market": choose.one_of(MARKETS)}
                     self.profile(person, self.start + choose.one_of((0, 0, DAY, 20 * DAY)), place)
-        usual = (self.shopping, self.shopping, self.purchase, self.purchase, self.rhythm)
+        usual = (
+            self.shopping,
+            self.shopping,
+            self.purchase,
+            self.purchase,
+            self.rhythm,
+            self.aftermath,
+            self.aftermath,
+        )
         rare = (self.profile, self.login, self.word_of_channel, self.word_of_channel, self.order_of_crm)
         for _ in range(scenes):
             scene = choose.one_of(rare if choose.chance(25) else usual)
@@ -292,7 +347,8 @@ def delayed(choose: Chooser, history: Records, lateness_ms: dict[str, int], beyo
                 wait = lateness + choose.one_of(DELAYS_BEYOND)
             if beyond and choose.chance(2):
                 wait = choose.one_of((-HOUR, -DAY, -DAY - 1))
-            result[source].append({**record, "arrived_at": rfc3339(at + wait)} if wait else record)
+            told = wait == 0 or "arrived_at" in record
+            result[source].append(record if told else {**record, "arrived_at": rfc3339(at + wait)})
     return result
 
 
@@ -311,11 +367,11 @@ def with_duplicates(choose: Chooser, history: Records, percent: int = 8) -> Reco
     return result
 
 
-def plain_case(seed: int, people: int = 4, scenes: int = 12, days: int = 60, least_lateness: int = 0) -> Case:
-    """A case whose events arrive when they happen."""
+def told_case(seed: int, people: int, scenes: int, days: int, least_lateness: int = 0) -> Case:
+    """A case as its scenes tell it: some of what undoes messages arrives late."""
     choose = Chooser(seed)
     story = Story(choose, people, days)
-    campaigns = rulesets.campaigns(choose, story.start)
+    campaigns = story.campaigns = rulesets.campaigns(choose, story.start)
     story.tell(scenes)
     _report_back(choose, story, campaigns)
     _rename(choose, story.written.sources)
@@ -323,9 +379,17 @@ def plain_case(seed: int, people: int = 4, scenes: int = 12, days: int = 60, lea
     return Case(story.written.sources, campaigns, rulesets.brands(choose), lateness_ms)
 
 
+def plain_case(seed: int, people: int, scenes: int, days: int, least_lateness: int = 0) -> Case:
+    """A case whose events arrive when they happen."""
+    case = told_case(seed, people, scenes, days, least_lateness)
+    for record in (record for records in case.history.values() for record in records):
+        record.pop("arrived_at", None)
+    return case
+
+
 def full_case(seed: int, people: int, scenes: int, days: int, beyond: bool, duplicates: bool) -> Case:
     """A case with disorder, and if wanted with late events and duplicates; some end before their last event."""
-    case = plain_case(seed, people, scenes, days)
+    case = (told_case if beyond else plain_case)(seed, people, scenes, days)
     choose = Chooser(seed + 1)
     history = delayed(choose, case.history, case.lateness_ms, beyond)
     if duplicates:

@@ -32,6 +32,8 @@ class Verdict:
     value: str = ""
     """What the episode gate looked at, for the explanation."""
     items: list[tuple[str, int]] = field(default_factory=list)
+    wanted: list[tuple[str, int]] = field(default_factory=list)
+    """Of a cart: what it held of the items' products."""
     since: int = 0
     """From when on purchases undo the message."""
     inputs: tuple[str, ...] = ()

@@ -61,15 +61,19 @@ class CartAbandoned:
             )
             return Verdict("suppress", bought_reason(channel), value=value, inputs=inputs)
         if campaign.options.min_value is not None:
-            rules = view.brand(brand)
-            if rules is not None and worth < minor(campaign.options.min_value, rules.rules.currency):
+            if worth < minor(campaign.options.min_value, cart.currency):
                 return Verdict("suppress", "below_min_value", value=value, inputs=inputs)
-        return Verdict("go", value=value, items=most_valuable(lines), since=cart.started, inputs=inputs)
+        items = most_valuable(lines)
+        held: dict[str, int] = {}
+        for product, quantity, _ in cart.lines:
+            held[product] = held.get(product, 0) + quantity
+        wanted = [(product, held[product]) for product, _ in items]
+        return Verdict("go", value=value, items=items, wanted=wanted, since=cart.started, inputs=inputs)
 
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
         """Everything that the reminder named has been bought since the cart was started."""
         bought, purchases = view.bought_since(sent.brand, sent.since)
-        if any(quantity > bought.get(product, 0) for product, quantity in sent.items):
+        if any(quantity > bought.get(product, 0) for product, quantity in sent.wanted):
             return None
         this, named = bought_by(event), {product for product, _ in sent.items}
         return next(
