@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas.base import Closed, to_minor, to_ms
+from schemas.base import Closed, to_ms
 from schemas.campaigns import OPTIONS, BrandRules, Campaign, QuietHours
 from schemas.envelope import Envelope
+from schemas.iso import CURRENCY_DIGITS
 
 VERSIONS_MAX = 64
 """Versions of one product, or of the rules, that a partition keeps; the oldest go first."""
@@ -175,5 +178,5 @@ def zone(name: str) -> ZoneInfo:
 
 @lru_cache(maxsize=10_000)
 def minor(amount: str, currency: str) -> int:
-    """Minor units of a campaign's amount in a currency."""
-    return to_minor(amount, currency)
+    """Minor units of a campaign's amount in a currency, rounded up where the currency is coarser."""
+    return math.ceil(Decimal(amount).scaleb(CURRENCY_DIGITS[currency]))

@@ -84,7 +84,7 @@ class Facts:
 
     @cached_property
     def profile(self) -> Profile:
-        return Profile(self.events, self.history)
+        return Profile(self.history)
 
     def cart(self, brand: str, cart_id: str) -> Cart:
         if (brand, cart_id) not in self._carts:

@@ -57,7 +57,8 @@ class Registry:
     def __init__(self) -> None:
         self.owner: dict[str, str] = {}
         self.merged_into: dict[str, str] = {}
-        self.linked_by: set[tuple[str, tuple[str, ...]]] = set()
+        self.given_by: dict[str, tuple[int, str]] = {}
+        """(at, event id) of the latest link of each identifier."""
 
     def survivor(self, customer: str) -> str:
         """The CRM customer that goes on for this one."""
@@ -76,13 +77,14 @@ class Registry:
         return names[0] if owner is None else self.survivor(owner)
 
     def link(self, event: Event) -> list[Becomes]:
-        """Give the event's identifiers to its customer; the first link of each brings its history along."""
+        """Give the event's identifiers to its customer, unless a later link spoke; the first brings a history along."""
         customer = self.survivor(event.record["customer_id"])
-        if (customer, event.natural_id) in self.linked_by:
-            return []
-        self.linked_by.add((customer, event.natural_id))
-        steps = [Becomes(event.eff, name, customer) for name in links_of(event) if name not in self.owner]
-        self.owner.update(dict.fromkeys(links_of(event), customer))
+        steps: list[Becomes] = []
+        for name in links_of(event):
+            if name not in self.owner:
+                steps.append(Becomes(event.eff, name, customer))
+            if (event.at, event.id) > self.given_by.get(name, (-1, "")):
+                self.owner[name], self.given_by[name] = customer, (event.at, event.id)
         return steps
 
     def merge(self, event: Event) -> list[Becomes]:

@@ -19,8 +19,8 @@ Word = tuple[int, str]
 class Profile:
     """What is known of one customer's person. At a merge the survivor's profile stays."""
 
-    def __init__(self, events: Sequence[Event], history: Sequence[Event | Absorbed]) -> None:
-        self.events, self.history = events, history
+    def __init__(self, history: Sequence[Event | Absorbed]) -> None:
+        self.history = history
         self.profiles = [entry for entry in history if isinstance(entry, Event) and entry.type in PROFILE_TYPES]
         self.last: dict[str, Any] = dict(self.profiles[-1].record) if self.profiles else {}
 
@@ -52,8 +52,8 @@ class Profile:
         """The profile's country, else the market of the customer's last event of the brand."""
         if self.last.get("country"):
             return str(self.last["country"])
-        markets = [event.record["market"] for event in self.events if event.brand == brand]
-        return markets[-1] if markets else None
+        last = _last_event(self.history, brand)
+        return str(last.record["market"]) if last else None
 
     def zone(self, brand: str, rules: BrandRules | None) -> str | None:
         """The profile's zone, else the brand's for the market, else the brand's."""
@@ -72,6 +72,18 @@ class Profile:
             wanted = [in_market.language if in_market else None, rules.language]
         chain = [tag for language in wanted if language for tag in (language, language.split("-")[0])]
         return next((tag for tag in [*chain, *content.fallback] if tag in content.languages), None)
+
+
+def _last_event(history: Sequence[Event | Absorbed], brand: str) -> Event | None:
+    """The last event of a brand; of two customers that became one the later, at equal times the survivor's."""
+    last: Event | None = None
+    for entry in history:
+        if isinstance(entry, Absorbed):
+            other = _last_event(entry.history, brand)
+            last = other if other is not None and (last is None or other.eff > last.eff) else last
+        elif entry.brand == brand:
+            last = entry
+    return last
 
 
 def _consent(history: Sequence[Event | Absorbed], brand: str, channel: str, purpose: str) -> Word | None:

@@ -13,6 +13,8 @@ T = TypeVar("T")
 BRANDS = ("acme", "zest")
 CHANNELS = ("email", "push", "sms")
 PRODUCTS = ("p1", "p2", "p3", "p4")
+EXTRAS = ("x1", "x2")
+"""Products that fit others and that nobody buys."""
 MARKETS = ("GB", "DE", "US")
 ZONES = ("Europe/London", "America/New_York", "Pacific/Auckland")
 STARTS = (t("2011-03-01"), t("2011-10-10"), t("2012-02-01"), t("2011-01-10"))

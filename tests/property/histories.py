@@ -20,6 +20,7 @@ from tests.property.choices import (
     CHANNELS,
     CLOCK,
     DELAYS_BEYOND,
+    EXTRAS,
     LATENESSES,
     LONG,
     MARKETS,
@@ -219,8 +220,8 @@ class Story:
         self.written.feedback(at, status, where, **soft, **self.who(person), **self.place())
 
     def catalogue(self, product: str, at: int) -> None:
-        accessories = self.choose.some_of([other for other in PRODUCTS if other != product])
-        available = not self.choose.chance(20)
+        accessories = self.choose.some_of([other for other in (*PRODUCTS, *EXTRAS) if other != product])
+        available = not self.choose.chance(15)
         self.written.product(at, product, accessories, available=available, brand=self.choose.one_of(BRANDS))
 
     def aftermath(self, person: str, at: int) -> None:
@@ -281,8 +282,8 @@ class Story:
         """Write the catalogue, the profiles, and so many scenes."""
         choose = self.choose
         for name in BRANDS:
-            for product in PRODUCTS:
-                if choose.chance(60):
+            for product in (*PRODUCTS, *EXTRAS):
+                if choose.chance(75):
                     self.catalogue(product, self.start - DAY)
                     self.written.sources["catalog"][-1]["brand"] = name
             for person in self.people:

@@ -57,7 +57,7 @@ def _options(choose: Chooser, occasion: str) -> dict[str, Any]:
         worth = {"min_value": choose.one_of(("10.00", "10.01", "25"))} if choose.chance(30) else {}
         return worth | {"rearm_after": choose.one_of(("7d", "1d", "0s"))}
     if occasion == "second_purchase":
-        return {"window": choose.one_of(("30d", "7d", "1d"))}
+        return {"window": choose.one_of(("30d", "30d", "7d", "1d"))}
     if occasion == "reactivation":
         return {
             "factor_percent": choose.one_of((200, 100, 150)),

@@ -19,9 +19,9 @@ _RUN = """
 import sys
 from sinks.app import run_sink
 from sinks.consumer import Bounds
-from streams.settings import load_settings
-bounds = Bounds(records_max=int(sys.argv[2]), wait_s_max=0.2)
-raise SystemExit(run_sink(load_settings(), drain=sys.argv[1] == "drain", bounds=bounds))
+from streams.settings import Settings
+settings, mode, records_max = Settings.model_validate_json(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+raise SystemExit(run_sink(settings, drain=mode == "drain", bounds=Bounds(records_max=records_max, wait_s_max=0.2)))
 """
 
 
@@ -50,18 +50,11 @@ def start_sink(
     settings: Settings, *, drain: bool = True, records_max: int = 50_000, failpoints: str = ""
 ) -> subprocess.Popen[str]:
     """The sink as a process of its own; its log is on ``stderr``."""
-    environment = {
-        **os.environ,
-        **{f"CUEPOINT_{name.upper()}": str(value) for name, value in settings.model_dump().items() if value},
-        "CUEPOINT_LATENESS_MS": "",
-        "CUEPOINT_FAILPOINTS": failpoints,
-        "CUEPOINT_FAILPOINT_LOG": str(failpoint_log(settings)),
-    }
-    del environment["CUEPOINT_LATENESS_MS"]
+    failing = {"CUEPOINT_FAILPOINTS": failpoints, "CUEPOINT_FAILPOINT_LOG": str(failpoint_log(settings))}
     return subprocess.Popen(
-        [sys.executable, "-c", _RUN, "drain" if drain else "run", str(records_max)],
+        [sys.executable, "-c", _RUN, settings.model_dump_json(), "drain" if drain else "run", str(records_max)],
         cwd=ROOT,
-        env=environment,
+        env={**os.environ, **failing},
         stderr=subprocess.PIPE,
         text=True,
     )

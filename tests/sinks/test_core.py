@@ -113,7 +113,8 @@ def test_a_return_has_its_latest_state_and_the_value_of_what_came_back(writer: D
     writer.write(batch(customer_events=records(*log)))
     assert ask(
         writer,
-        "SELECT return_id, status, quantity, order_id, channel, net_minor, value_source FROM core.fct_returns ORDER BY 1",
+        "SELECT return_id, status, quantity, order_id, channel, net_minor, value_source "
+        "FROM core.fct_returns ORDER BY 1",
     ) == [
         ("b1", "received", 1, "o1", "phone", 200, "purchase"),
         ("b2", "refunded", 1, "o1", "phone", 850, "refund"),
@@ -155,8 +156,8 @@ def test_a_decision_is_one_row_with_its_correction(writer: DuckDBWriter) -> None
     writer.write(batch(decisions=records(*log)))
     rows = ask(
         writer,
-        "SELECT decision_id, outcome, reason, correction, correction_reason, final_outcome, was_held, is_late_correction, "
-        "handed_over, cancel_handed_over FROM core.fct_decisions",
+        "SELECT decision_id, outcome, reason, correction, correction_reason, final_outcome, was_held, "
+        "is_late_correction, handed_over, cancel_handed_over FROM core.fct_decisions",
     )
     assert {row[0]: row[1:] for row in rows} == {
         decision_id("a"): ("sent", "due", "regretted", "bought_in_store", "regretted", True, True, True, False),
@@ -200,7 +201,8 @@ def test_dimensions_have_the_last_word_of_their_source(writer: DuckDBWriter) -> 
     writer.write(batch(customer_events=records(*log)))
     assert ask(
         writer,
-        "SELECT customer_id, kind, has_profile, language, birth_year, epoch_ms(registered_at) FROM core.dim_customers ORDER BY 1",
+        "SELECT customer_id, kind, has_profile, language, birth_year, epoch_ms(registered_at) "
+        "FROM core.dim_customers ORDER BY 1",
     ) == [("anon:x", "anon", False, None, None, None), ("c1", "crm", True, "fr", 1980, T0)]
     assert ask(writer, "SELECT product_id, in_catalog, name, category FROM core.dim_products ORDER BY 1") == [
         ("p", True, "Mug 2", "kitchen"),

@@ -30,7 +30,8 @@ def test_every_table_view_column_and_macro_has_a_comment() -> None:
             "SELECT schema_name || '.' || table_name || '.' || column_name FROM duckdb_columns() "
             "WHERE comment IS NULL AND NOT internal UNION ALL "
             "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE comment IS NULL UNION ALL "
-            "SELECT schema_name || '.' || view_name FROM duckdb_views() WHERE comment IS NULL AND NOT internal UNION ALL "
+            "SELECT schema_name || '.' || view_name FROM duckdb_views() WHERE comment IS NULL AND NOT internal "
+            "UNION ALL "
             "SELECT function_name FROM duckdb_functions() WHERE comment IS NULL AND function_type LIKE '%macro' "
             "AND schema_name IN ('core', 'mart')"
         ).fetchall()

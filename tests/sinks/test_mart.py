@@ -72,7 +72,8 @@ def test_pressure_counts_messages_in_rolling_windows(writer: DuckDBWriter) -> No
     writer.write(batch(decisions=records(*sent, *undone)))
     assert ask(
         writer,
-        "SELECT messages, messages_7_days, messages_30_days, most_in_7_days, most_in_30_days FROM mart.customer_pressure",
+        "SELECT messages, messages_7_days, messages_30_days, most_in_7_days, most_in_30_days "
+        "FROM mart.customer_pressure",
     ) == [(5, 1, 2, 3, 4)]
 
 
@@ -90,7 +91,8 @@ def test_sales_are_net_of_returns_by_the_channel_of_the_purchase(writer: DuckDBW
     writer.write(batch(customer_events=records(*log)))
     assert ask(
         writer,
-        "SELECT date, channel, documents, units_sold, sales_amount, units_returned, net_amount FROM mart.daily_sales ORDER BY 1, 2",
+        "SELECT date, channel, documents, units_sold, sales_amount, units_returned, net_amount "
+        "FROM mart.daily_sales ORDER BY 1, 2",
     ) == [
         (date(2011, 2, 3), "phone", 1, 2, Decimal("10"), 0, Decimal("10")),
         (date(2011, 2, 3), "store", 1, 1, Decimal("3"), 1, Decimal("2")),

@@ -60,15 +60,14 @@ class CartAbandoned:
                 (p.channel for p in reversed(purchases) if any(line.product in wanted for line in p.lines)), ""
             )
             return Verdict("suppress", bought_reason(channel), value=value, inputs=inputs)
-        if campaign.options.min_value is not None:
-            if worth < minor(campaign.options.min_value, cart.currency):
-                return Verdict("suppress", "below_min_value", value=value, inputs=inputs)
+        if campaign.options.min_value is not None and worth < minor(campaign.options.min_value, cart.currency):
+            return Verdict("suppress", "below_min_value", value=value, inputs=inputs)
         items = most_valuable(lines)
         held: dict[str, int] = {}
         for product, quantity, _ in cart.lines:
             held[product] = held.get(product, 0) + quantity
-        wanted = [(product, held[product]) for product, _ in items]
-        return Verdict("go", value=value, items=items, wanted=wanted, since=cart.started, inputs=inputs)
+        before = [(product, held[product]) for product, _ in items]
+        return Verdict("go", value=value, items=items, wanted=before, since=cart.started, inputs=inputs)
 
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
         """Everything that the reminder named has been bought since the cart was started."""
