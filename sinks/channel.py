@@ -111,12 +111,15 @@ class ChannelConsumer:
         )
 
     def run(self, idle_s_max: float | None = None) -> int:
-        """Consume until ``stop``, or until nothing has come for ``idle_s_max`` seconds; returns triggers taken."""
+        """Consume until ``stop``, or until nothing has come for ``idle_s_max`` seconds; returns triggers taken.
+
+        Waiting for partitions (a dead member of the group keeps them until its session times out) is not idleness.
+        """
         taken, last = 0, time.monotonic()
         while not self._stop.is_set():
             count = self.poll_once()
             taken += count
-            if count:
+            if count or not self._consumer.assignment():
                 last = time.monotonic()
             elif idle_s_max is not None and time.monotonic() - last >= idle_s_max:
                 break

@@ -9,8 +9,10 @@ import click
 
 from streams.cli_campaigns import campaigns
 from streams.cli_data import simulate
+from streams.cli_demo import channel, demo
 from streams.cli_pipeline import backtest, go_live, replay, sink, up, worker
 from streams.cli_platform import broker, topics
+from streams.cli_quarantine import quarantine
 from streams.errors import CuepointError
 
 
@@ -43,6 +45,9 @@ for command in (
     backtest,
     simulate,
     campaigns,
+    quarantine,
+    channel,
+    demo,
 ):
     main.add_command(command)
 

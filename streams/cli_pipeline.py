@@ -52,11 +52,12 @@ def worker(stage: str) -> None:
 
 
 @click.command()
-def sink() -> None:
+@click.option("--drain", is_flag=True, help="Stop once all that is on the topics now is written and published.")
+def sink(drain: bool) -> None:
     """Run the DuckDB sink until it is asked to stop."""
     from sinks.app import run_sink
 
-    sys.exit(run_sink(settings()))
+    sys.exit(run_sink(settings(), drain=drain))
 
 
 @click.command()

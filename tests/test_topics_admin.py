@@ -208,7 +208,9 @@ def test_one_usable_address_of_several_is_enough(broker: LocalBroker) -> None:
 
 
 def test_a_broker_that_names_an_unknown_host_is_told_to_correct_its_listeners(tmp_path: Path) -> None:
-    broker = LocalBroker(tmp_path, settings={"advertised.listeners": "PLAINTEXT://nowhere.invalid:9092"})
+    broker = LocalBroker(
+        tmp_path, short_lived=True, settings={"advertised.listeners": "PLAINTEXT://nowhere.invalid:9092"}
+    )
     with pytest.raises(
         PlatformError, match=r"use nowhere\.invalid:9092, which has a host name that is not known; correct its"
     ):

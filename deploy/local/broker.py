@@ -24,14 +24,17 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 DISK_FREE_MB_MIN = 256
 """Free space below which a start is refused: a broker that runs out of disk while writing stops at once."""
+QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
+"""Only the JVM's first compiler: a start takes half the processor time, and hot code stays slower for ever."""
 
 
 class LocalBroker:
     """One Kafka broker in one directory: ``server.properties``, ``data/``, ``broker.log``, ``broker.pid``.
 
     ``port`` 0 takes free ports at the first start and keeps them over ``restart``. ``settings`` are server properties
-    over the usual ones. The broker outlives this process unless ``stop`` is called or it is used as a context manager.
-    Every failure is a PlatformError with the way out.
+    over the usual ones. ``short_lived`` is for tests: a start takes half the processor time, long work more. The broker
+    outlives this process unless ``stop`` is called or it is used as a context manager. Every failure is a PlatformError
+    with the way out.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class LocalBroker:
         port: int = 0,
         *,
         heap_mb: int = 512,
+        short_lived: bool = False,
         settings: Mapping[str, str] | None = None,
         disk_free_mb_min: int = DISK_FREE_MB_MIN,
         start_timeout_s: float = START_TIMEOUT_S,
@@ -47,13 +51,15 @@ class LocalBroker:
         self.directory = directory.absolute()
         self.port = port
         self.heap_mb = heap_mb
+        self.short_lived = short_lived
         self.settings = dict(settings or {})
         self.disk_free_mb_min = disk_free_mb_min
         self.start_timeout_s = start_timeout_s
         self.log_file = self.directory / "broker.log"
         self.pid_file = self.directory / "broker.pid"
         self._controller_port = 0
-        self._marker = f"-Dcuepoint.directory={self.directory}"
+        # With the space after it, so that no longer path is taken for this one.
+        self._marker = f"-Dcuepoint.directory={self.directory} "
 
     @property
     def bootstrap_servers(self) -> str:
@@ -193,10 +199,11 @@ class LocalBroker:
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
 
     def _command(self, java: str, jar_directory: Path) -> list[str]:
-        # Serial collector: least memory and processor time on the few cores that a development machine can spare.
-        flags = [f"-Xmx{self.heap_mb}m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError"]
+        flags = [f"-Xmx{self.heap_mb}m", "-XX:+UseG1GC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError"]
+        if self.short_lived:
+            flags.append(QUICK_COMPILER)
         return [
-            *(java, *flags, self._marker),
+            *(java, *flags, self._marker.strip()),
             f"-Djava.io.tmpdir={self.directory / 'tmp'}",
             f"-Dlog4j2.configurationFile={jars.HERE / 'log4j2.properties'}",
             f"-Dcuepoint.log={self.log_file}",
@@ -205,8 +212,7 @@ class LocalBroker:
 
     def _format(self, command: list[str]) -> None:
         cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
-        # The JVM's quick compiler alone: this program runs for a second.
-        arguments = [command[0], "-XX:TieredStopAtLevel=1", *command[1:], "kafka.tools.StorageTool", "format"]
+        arguments = [command[0], QUICK_COMPILER, *command[1:], "kafka.tools.StorageTool", "format"]
         arguments += ["--cluster-id", cluster_id.replace("-", "A", 1), "--config", str(self._properties)]
         done = subprocess.run(arguments, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False)
         if done.returncode:

@@ -26,7 +26,7 @@ JAVA_8 = "#!/bin/sh\necho 'openjdk version \"1.8.0_392\"' >&2\n"
 
 @pytest.fixture(scope="module")
 def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
-    with LocalBroker(tmp_path_factory.mktemp("own")) as running:
+    with LocalBroker(tmp_path_factory.mktemp("own"), short_lived=True) as running:
         yield running
 
 
@@ -74,6 +74,16 @@ def test_a_second_start_in_the_same_directory_is_refused(own_broker: LocalBroker
 def test_another_object_finds_the_running_broker_by_its_directory(own_broker: LocalBroker) -> None:
     other = LocalBroker(own_broker.directory)
     assert (other.pid, other.bootstrap_servers) == (own_broker.pid, own_broker.bootstrap_servers)
+
+
+def test_a_broker_in_a_directory_of_a_similar_name_is_not_ours(own_broker: LocalBroker) -> None:
+    other = LocalBroker(own_broker.directory.with_name(own_broker.directory.name[:-1]))
+    other.directory.mkdir(exist_ok=True)
+    other.pid_file.write_text(own_broker.pid_file.read_text())
+    assert other.pid is None
+    with pytest.raises(PlatformError, match="is stale"):
+        other.stop()
+    assert own_broker.pid
 
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from tests.oracle.carts import bought_since
 from tests.oracle.customer import Customer, Send
 from tests.oracle.history import DAY_MS, Event
 from tests.oracle.profiles import withdraws_consent
-from tests.oracle.purchases import Purchase, is_purchase, is_return, purchase_id
+from tests.oracle.purchases import Purchase, is_return, purchase_id
 
 CORRECTABLE_MS = 30 * DAY_MS
 
@@ -36,22 +36,20 @@ def undone(send: Send, event: Event, customer: Customer) -> str | None:
     if campaign.occasion == "review_request":
         return "returned" if _takes_back(event, key.episode, customer) and _nothing_is_kept(send, customer) else None
     if campaign.occasion == "second_purchase":
-        if not (is_purchase(event) or is_return(event) or event.type == "order.cancelled"):
-            return None
-        if not customer.facts.purchases[key.episode].is_kept:
+        if _takes_back(event, key.episode, customer) and not customer.facts.purchases[key.episode].is_kept:
             return "returned"
-        return "bought_again" if len(customer.facts.kept_purchases(key.brand)) > 1 else None
+        return "bought_again" if purchase is not None and purchase.is_kept and purchase.id != key.episode else None
     if campaign.occasion == "reactivation":
         after = purchase is not None and utc_date(purchase.at).isoformat() > key.episode.rpartition("/")[2]
         return bought if after and purchase.is_kept else None
     return None
 
 
-def correction(send: Send, event: Event, now: int, rules: BrandRules, delivered: bool) -> str | None:
+def correction(send: Send, event: Event, now: int, rules: BrandRules) -> str | None:
     """``cancelled``, ``regretted``, or None: nothing is left to do."""
     if event.at <= send.decided:
-        return "cancelled" if now <= send.candidate.valid_until and not delivered else "regretted"
-    return "cancelled" if now < send.decided + rules.in_flight and not delivered else None
+        return "cancelled" if now <= send.candidate.valid_until and not send.delivered else "regretted"
+    return "cancelled" if now < send.decided + rules.in_flight and not send.delivered else None
 
 
 def _has_items(send: Send, purchase: Purchase) -> bool:

@@ -96,11 +96,6 @@ class Facts:
         kept = (purchase for purchase in self.purchases.values() if purchase.brand == brand and purchase.is_kept)
         return sorted(kept, key=lambda purchase: (purchase.at, purchase.id))
 
-    def delivered_feedback(self) -> set[str]:
-        """Decision ids that a channel reported as delivered."""
-        feedback = (event.record for event in self.events if event.type == "feedback")
-        return {r["decision_id"] for r in feedback if r["status"] == "delivered" and r.get("decision_id")}
-
 
 class Customer:
     """One customer, known or not."""
@@ -151,11 +146,12 @@ class Customer:
         for cart, number in self.rounds.items():
             other.rounds[cart] = max(number, other.rounds.get(cart, 1))
         for place, slot in self.slots.items():
-            mine = other.slots.get(place)
-            first = slot if mine is None or slot.release < mine.release else mine
-            known = {candidate.key for candidate in mine.candidates} if mine else set()
-            added = [candidate for candidate in slot.candidates if candidate.key not in known]
-            other.slots[place] = replace(first, candidates=[*(mine.candidates if mine else []), *added])
+            mine = other.slots.get(place, slot)
+            first = slot if slot.release < mine.release else mine
+            both = {candidate.key: candidate for candidate in (*slot.candidates, *mine.candidates)}
+            other.slots[place] = replace(first, candidates=list(both.values()))
+        for slot in other.slots.values():
+            slot.candidates = [candidate for candidate in slot.candidates if candidate.key not in other.decided]
         for key, due in self.timers.items():
             other.timers[key] = min(due, other.timers.get(key, due))
         other.timers = {key: due for key, due in other.timers.items() if not other.is_settled(key)}

@@ -17,12 +17,12 @@ Word = tuple[int, str]
 
 
 class Profile:
-    """What is known of one customer's person. At a merge the survivor's profile stays."""
+    """What is known of one customer's person."""
 
     def __init__(self, history: Sequence[Event | Absorbed]) -> None:
         self.history = history
-        self.profiles = [entry for entry in history if isinstance(entry, Event) and entry.type in PROFILE_TYPES]
-        self.last: dict[str, Any] = dict(self.profiles[-1].record) if self.profiles else {}
+        last = _last_profile(history)
+        self.last: dict[str, Any] = dict(last.record) if last else {}
 
     @property
     def birth_date(self) -> date | None:
@@ -32,12 +32,11 @@ class Profile:
 
     def registered_at(self, brand: str) -> int | None:
         """The last ``registered_at`` that a profile of the brand gave."""
-        given = [p.record["registered_at"] for p in self.profiles if p.brand == brand and p.record.get("registered_at")]
-        return parse_ms(given[-1]) if given else None
+        return _registrations(self.history).get(brand)
 
     def registered_brands(self) -> set[str]:
         """Brands with a ``registered_at``."""
-        return {p.brand for p in self.profiles if p.record.get("registered_at")}
+        return set(_registrations(self.history))
 
     def consent(self, brand: str, channel: str, purpose: str) -> str | None:
         """``granted``, ``withdrawn`` or None: nothing was said."""
@@ -72,6 +71,28 @@ class Profile:
             wanted = [in_market.language if in_market else None, rules.language]
         chain = [tag for language in wanted if language for tag in (language, language.split("-")[0])]
         return next((tag for tag in [*chain, *content.fallback] if tag in content.languages), None)
+
+
+def _last_profile(history: Sequence[Event | Absorbed]) -> Event | None:
+    """The last profile in order. At a merge the survivor's stays, if he has one."""
+    last: Event | None = None
+    for entry in history:
+        if isinstance(entry, Absorbed):
+            last = last or _last_profile(entry.history)
+        elif entry.type in PROFILE_TYPES:
+            last = entry
+    return last
+
+
+def _registrations(history: Sequence[Event | Absorbed]) -> dict[str, int]:
+    """By brand the last ``registered_at`` given. At a merge the survivor's stay."""
+    given: dict[str, int] = {}
+    for entry in history:
+        if isinstance(entry, Absorbed):
+            given = _registrations(entry.history) | given
+        elif entry.type in PROFILE_TYPES and entry.record.get("registered_at"):
+            given[entry.brand] = parse_ms(entry.record["registered_at"])
+    return given
 
 
 def _last_event(history: Sequence[Event | Absorbed], brand: str) -> Event | None:

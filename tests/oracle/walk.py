@@ -104,14 +104,15 @@ class Walk:
         return self.customers.setdefault(name, Customer(name))
 
     def _note_delivery(self, customer: Customer, event: Event) -> None:
-        """Without a decision id, ``delivered`` counts for the latest send of the brand on the channel."""
+        """``delivered`` counts for the send with its decision id; without one for the latest of brand and channel."""
         record = event.record
-        if event.type != "feedback" or record["status"] != "delivered" or record.get("decision_id"):
+        if event.type != "feedback" or record["status"] != "delivered":
             return
+        named = record.get("decision_id")
         fitting = [
             send
             for send in customer.sends
-            if send.candidate.key.brand == event.brand and send.candidate.channel == record["channel"]
+            if (decision_id(send.candidate.key) == named if named else _went(send, event.brand, record["channel"]))
         ]
         if fitting:
             fitting[-1].delivered = True
@@ -124,8 +125,7 @@ class Walk:
             if reason is None:
                 continue
             key = send.candidate.key
-            delivered = send.delivered or decision_id(key) in customer.facts.delivered_feedback()
-            outcome = correction(send, event, self.now, self.world.brands[key.brand], delivered)
+            outcome = correction(send, event, self.now, self.world.brands[key.brand])
             if outcome is not None:
                 send.corrected = True
                 self._record(customer, key, outcome, reason, send.candidate.due, send.candidate.channel, event.id)
@@ -289,6 +289,10 @@ class Walk:
 
 def _time_of(step: Step) -> int:
     return step.now if isinstance(step, Becomes) else step.event.eff
+
+
+def _went(send: Send, brand: str, channel: str) -> bool:
+    return send.candidate.key.brand == brand and send.candidate.channel == channel
 
 
 def _rank(candidate: Candidate) -> tuple[int, int, str, str, int]:

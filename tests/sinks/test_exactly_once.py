@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 
+import duckdb
 import pytest
 
 from schemas.topics import MARK_KEY
@@ -71,10 +72,16 @@ def test_a_kill_loses_and_doubles_nothing(topics: Settings, failpoints: str) -> 
 
 def test_a_kill_by_chance_loses_and_doubles_nothing(topics: Settings) -> None:
     produce(topics, "customer-events", orders(4000))
-    for wait_s in (0.6, 0.9, 1.2):
+    seen = []
+    for wait_s in (0.05, 0.2, 0.4):
         with start_sink(topics, drain=False, records_max=50) as sink:
+            assert sink.stderr is not None
+            assert "sink started" in sink.stderr.readline()
             time.sleep(wait_s)
             sink.kill()
+        with duckdb.connect(str(topics.duckdb_path)) as database:
+            seen.append(database.execute("SELECT count(*) FROM raw.customer_events").fetchall()[0][0])
+    assert 0 < max(seen) < 4000, "a kill fell into the work"
     assert drain_sink(topics)[0] == 0
     assert ask_file(topics.duckdb_path, "SELECT count(*), count(DISTINCT event_id) FROM raw.customer_events") == [
         (4000, 4000)

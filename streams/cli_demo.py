@@ -1,0 +1,53 @@
+"""``cuepoint demo`` and ``cuepoint channel``: see it work."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from schemas.topics import CHANNELS
+from streams.cli_common import settings
+from streams.cli_data import CUSTOMERS_DEFAULT, DAYS_DEFAULT
+
+
+@click.command()
+@click.option("--data", "data", multiple=True, type=click.Path(path_type=Path), help="Where UCI Online Retail is.")
+@click.option("--campaigns", "campaign_dir", type=click.Path(path_type=Path, file_okay=False), default="campaigns")
+@click.option("--customers", default=CUSTOMERS_DEFAULT, show_default=True, help="Without a data set: how many.")
+@click.option("--days", default=DAYS_DEFAULT, show_default=True, help="Without a data set: how long.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default="out/demo.json", show_default=True)
+def demo(data: tuple[Path, ...], campaign_dir: Path, customers: int, days: int, out: Path) -> None:
+    """Replay a retailer's year through the whole pipeline on this machine."""
+    from streams.demo.result import show_result
+    from streams.demo.run import run_demo
+
+    run = run_demo(settings(), list(data), campaign_dir, customers, days)
+    sys.exit(0 if show_result(run, out) else 1)
+
+
+@click.group()
+def channel() -> None:
+    """Channel services: the reference consumer of a trigger topic."""
+
+
+@channel.command()
+@click.argument("name", type=click.Choice(CHANNELS))
+@click.option("--logical-clock", is_flag=True, help="Take the time of the decision as now (replays).")
+def run(name: str, logical_clock: bool) -> None:
+    """Consume triggers.NAME: log each message as sent, answer on channel-feedback."""
+    from sinks.channel import ChannelConsumer, wall_clock
+    from sinks.channel import logical_clock as by_decision
+    from streams.runtime.logs import configure_logging
+
+    config = settings()
+    configure_logging(config.log_level)
+    with ChannelConsumer(
+        config, name, lambda trigger: None, clock=by_decision if logical_clock else wall_clock
+    ) as consumer:
+        signal.signal(signal.SIGTERM, lambda *_: consumer.stop())
+        signal.signal(signal.SIGINT, lambda *_: consumer.stop())
+        taken = consumer.run()
+    click.echo(f"{taken} triggers taken")

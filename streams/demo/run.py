@@ -1,0 +1,180 @@
+"""The demo's steps: input, broker, stages, replay, sink, backtest, result; all of it is stopped at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from deploy.local.broker import LocalBroker
+from schemas.base import from_ms
+from streams.backtest import AFTER_THE_END_MS, BacktestResult, backtest_lines
+from streams.campaigns import CampaignSet, known_brands, load_campaigns, records
+from streams.cli_data import find_dataset, print_simulation
+from streams.errors import InputError
+from streams.replay import control
+from streams.replay.files import merged
+from streams.replay.produce import Replay
+from streams.settings import Settings
+from streams.simulate import Simulation, simulate_from_online_retail, simulate_retailer
+from streams.topics_admin import ensure_topics
+from streams.up import Fleet, environment, last_words, peak_rss_mb, stage_arguments
+
+SEED = 1
+PARTITIONS = 4
+WATCH_S = 0.25
+
+
+@dataclass
+class DemoRun:
+    """What the demo found out on its way."""
+
+    settings: Settings
+    console: Console
+    seconds: dict[str, float] = field(default_factory=dict)
+    peak_rss_mb: dict[str, float] = field(default_factory=dict)
+    lines: int = 0
+    backtest: BacktestResult = field(default_factory=BacktestResult)
+    simulation: Simulation | None = None
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step and say that it is done."""
+        began = time.monotonic()
+        yield
+        self.seconds[name] = round(time.monotonic() - began, 1)
+        self.console.print(f"[green]done[/] {name} ({self.seconds[name]:.1f} s)")
+
+    @property
+    def events_per_second(self) -> float:
+        """Lines of the replay by the time from the first line to the last decision."""
+        return self.lines / self.seconds["replay"]
+
+
+def run_demo(settings: Settings, data: list[Path], campaign_dir: Path, customers: int, days: int) -> DemoRun:
+    """Run every step. Raises CuepointError with the cause and the way out."""
+    directory = settings.state_dir / "demo"
+    shutil.rmtree(directory, ignore_errors=True)
+    for old in (settings.duckdb_path, settings.duckdb_path.with_name(settings.duckdb_path.name + ".wal")):
+        old.unlink(missing_ok=True)
+    shutil.rmtree(settings.snapshot_dir, ignore_errors=True)
+    demo = DemoRun(settings.model_copy(update={"state_dir": directory, "partitions": PARTITIONS}), Console())
+    campaigns = load_campaigns(campaign_dir)
+    with ExitStack() as stack:
+        broker = LocalBroker(directory / "broker")
+        starting = _Starting(broker)
+        stack.callback(broker.stop)
+        with demo.step("input"):
+            demo.simulation = _input(demo, directory / "input", data, customers, days)
+        with demo.step("broker and topics"):
+            starting()
+            demo.settings = demo.settings.model_copy(update={"bootstrap_servers": broker.bootstrap_servers})
+            ensure_topics(demo.settings)
+        _pipeline(demo, campaigns, directory / "input", broker.pid)
+    with demo.step("backtest"):
+        demo.backtest = _backtest(demo, campaigns, directory / "input")
+    return demo
+
+
+def _input(demo: DemoRun, out_dir: Path, data: list[Path], customers: int, days: int) -> Simulation:
+    found = find_dataset(data)
+    if found is not None:
+        demo.console.print(f"input: {found}, completed with synthetic sources")
+        simulation = simulate_from_online_retail(found, out_dir, SEED)
+    else:
+        demo.console.print("input: no data set found, so all of it is synthetic (README: Data)")
+        simulation = simulate_retailer(out_dir, customers, days, SEED)
+    print_simulation(simulation, out_dir, demo.console)
+    return simulation
+
+
+class _Starting:
+    """The broker starts in the background; calling it waits, and raises what went wrong."""
+
+    def __init__(self, broker: LocalBroker) -> None:
+        self._error: BaseException | None = None
+        self._broker = broker
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def __call__(self) -> None:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._broker.start()
+        except BaseException as error:
+            self._error = error
+
+
+def _pipeline(demo: DemoRun, campaigns: CampaignSet, directory: Path, broker_pid: int | None) -> None:
+    arguments = {**stage_arguments(), "channel-email": ["channel", "run", "email", "--logical-clock"]}
+    with Fleet(demo.settings, arguments, demo.console.print) as fleet:
+        with demo.step("stages"):
+            control.begin_replay(demo.settings, known_brands(campaigns), hand_over=True)
+        with demo.step("replay"):
+            asyncio.run(_replay(demo, fleet, campaigns, directory))
+        with demo.step("stop"):
+            fleet.watch()
+            fleet.stop()
+        demo.peak_rss_mb = {child.name: round(child.peak_rss_mb) for child in fleet.children}
+        if broker_pid is not None:
+            demo.peak_rss_mb["broker"] = round(peak_rss_mb(broker_pid))
+    with demo.step("sink"):
+        _drain_sink(demo.settings)
+
+
+async def _replay(demo: DemoRun, fleet: Fleet, campaigns: CampaignSet, directory: Path) -> None:
+    total = sum(demo.simulation.lines.values()) if demo.simulation else 0
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f}"))
+    replay = Replay(demo.settings, demo.settings.replay_lateness)
+    with Progress(*columns, TimeElapsedColumn(), console=demo.console) as bars:
+        written = bars.add_task("lines written", total=total)
+
+        def show(run: Replay) -> None:
+            moment = from_ms(run.virtual_now or 0)
+            bars.update(written, completed=run.lines, description=f"lines written, {moment:%Y-%m-%d}")
+
+        watching = asyncio.create_task(_watch(fleet))
+        lines = merged(directory)
+        end = await replay.run(records(campaigns, 0, "demo"), lines, None, AFTER_THE_END_MS, show)
+        show(replay)
+        bars.update(written, description="waiting for the last decision")
+        await asyncio.to_thread(control.end_replay, demo.settings, from_ms(end))
+        await asyncio.to_thread(control.wait_for_clocks, demo.settings, end, 600)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        bars.update(written, description="all decided")
+    demo.lines = replay.lines
+
+
+async def _watch(fleet: Fleet) -> None:
+    while True:
+        fleet.watch()
+        await asyncio.sleep(WATCH_S)
+
+
+def _drain_sink(settings: Settings) -> None:
+    """Let the sink write what is left, and publish."""
+    log = settings.state_dir / "log" / "sink-drain.log"
+    with log.open("wb") as out:
+        command = [sys.executable, "-m", "streams.cli", "sink", "--drain"]
+        code = subprocess.run(command, env=environment(settings), stdout=out, stderr=out, check=False).returncode
+    if code:
+        raise InputError(f"The sink ended with exit code {code}: {last_words(log)} ({log})")
+
+
+def _backtest(demo: DemoRun, campaigns: CampaignSet, directory: Path) -> BacktestResult:
+    return backtest_lines(merged(directory), campaigns, demo.settings.replay_lateness)
