@@ -28,6 +28,7 @@ HEADER_REASON = "cuepoint-reason"
 HEADER_MESSAGE = "cuepoint-message"
 HEADER_SHA256 = "cuepoint-sha256"
 HEADER_BYTES = "cuepoint-bytes"
+HEADER_KEY = "cuepoint-key"
 """Headers of a quarantine record: where it came from, why, and size and hash of the original value. The key is
 ``topic-partition-offset``; the value is the original value (of a record that is too large, its first bytes)."""
 

@@ -17,7 +17,7 @@ DAY_MS = 86_400_000
 RETENTION_MS_DEFAULT = 35 * DAY_MS
 """How long event and trigger topics keep records; longer history lives in DuckDB and Parquet."""
 RECORD_BYTES_MAX_INPUT = 1_048_576
-"""Largest value the contract of an input allows. The broker takes more, so that intake can quarantine what exceeds it."""
+"""Largest value the contract of an input allows. The broker takes more, so that intake can quarantine it."""
 RECORD_BYTES_MAX_INTERNAL = 4_194_304
 """Largest record of topics that Cuepoint writes: a customer's state, or an input record with its envelope."""
 

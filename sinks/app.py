@@ -6,8 +6,10 @@ import asyncio
 import logging
 import signal
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 
 from sinks import metrics
 from sinks.consumer import Bounds, SinkConsumer
@@ -99,7 +101,7 @@ class SinkApp:
             batch = await consumer.collect()
             if writing:
                 await writing
-            writing = self._in_thread(self._write, batch) if batch.positions else None
+            writing = self._in_thread(partial(self._write, batch)) if batch.positions else None
             if self._drain and consumer.caught_up():
                 break
             if time.monotonic() - published >= self._settings.snapshot_interval_s:
@@ -112,13 +114,13 @@ class SinkApp:
             await writing
         await self._in_thread(self._publish)
 
-    def _in_thread(self, function: object, *arguments: object) -> asyncio.Future[None]:
-        return asyncio.get_running_loop().run_in_executor(self._thread, self._timed, function, *arguments)
+    def _in_thread(self, work: Callable[[], None]) -> asyncio.Future[None]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, self._timed, work)
 
-    def _timed(self, function: object, *arguments: object) -> None:
+    def _timed(self, work: Callable[[], None]) -> None:
         self._busy_since = time.monotonic()
         try:
-            function(*arguments)  # type: ignore[operator]
+            work()
         finally:
             self._busy_since = None
 

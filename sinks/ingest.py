@@ -1,8 +1,6 @@
 """How a topic's records become rows: one INSERT a table, the records as list parameters, JSON read by DuckDB.
 
-Measured with 50,000 decision records of 832 bytes (docs/decisions/0030-sink-ingest.md): lists of values and
-``from_json`` 42,000 to 68,000 rows/s, a temporary NDJSON file about the same, the appender with Python values 9,000,
-``executemany`` 800.
+Measured against the appender, ``executemany`` and temporary files: docs/decisions/0030-sink-ingest.md.
 """
 
 from __future__ import annotations

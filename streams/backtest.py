@@ -52,9 +52,16 @@ class BacktestResult:
 class Backtest:
     """Feeds lines in the order of their arrival; ``finish`` ends it."""
 
-    def __init__(self, campaigns: CampaignSet, lateness_ms: Callable[[str], int], until: int | None = None) -> None:
+    def __init__(
+        self,
+        campaigns: CampaignSet,
+        lateness_ms: Callable[[str], int],
+        until: int | None = None,
+        latest_end: int | None = None,
+    ) -> None:
         self.result = BacktestResult()
         self._until = until
+        self._latest_end = latest_end
         self._lateness_ms = lateness_ms
         self._latest = max(lateness_ms(source) for source in SOURCES)
         self._admission = Admission(known_brands(campaigns))
@@ -78,8 +85,8 @@ class Backtest:
             self._advance(clock if self._until is None else min(clock, self._until))
 
     def finish(self) -> BacktestResult:
-        """Let the clock run to ``until`` (exclusive; default: last arrival and 30 days)."""
-        self._advance(self._arrived + AFTER_THE_END_MS if self._until is None else self._until)
+        """Let the clock run to ``until`` (exclusive; by default as ``end_of_run`` says)."""
+        self._advance(end_of_run(self._arrived, self._until, self._latest_end))
         return self.result
 
     def _admit(self, source: str, value: bytes, arrived: int, until: int) -> None:
@@ -122,11 +129,26 @@ class Backtest:
             counts.add(event.source, "late")
 
 
+def end_of_run(last_arrival: int, until: int | None, latest_end: int | None) -> int:
+    """When a replay or backtest ends: ``until``, else 30 days after the last arrival, but not after ``latest_end``.
+
+    ``latest_end`` is now: a history that ends today must not decide what is due next week, since it may go live.
+    """
+    if until is not None:
+        return until
+    end = last_arrival + AFTER_THE_END_MS
+    return end if latest_end is None else max(min(end, latest_end), last_arrival)
+
+
 def backtest_lines(
-    lines: Iterable[Line], campaigns: CampaignSet, lateness_ms: Callable[[str], int], until: int | None = None
+    lines: Iterable[Line],
+    campaigns: CampaignSet,
+    lateness_ms: Callable[[str], int],
+    until: int | None = None,
+    latest_end: int | None = None,
 ) -> BacktestResult:
     """Run over lines in arrival order."""
-    run = Backtest(campaigns, lateness_ms, until)
+    run = Backtest(campaigns, lateness_ms, until, latest_end)
     for source, arrived, value in lines:
         run.feed(source, arrived, value)
     return run.finish()

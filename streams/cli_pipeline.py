@@ -17,7 +17,7 @@ from rich.console import Console
 
 from schemas.base import from_ms, to_ms
 from schemas.topics import STAGES
-from streams.backtest import AFTER_THE_END_MS, backtest_lines
+from streams.backtest import backtest_lines
 from streams.campaigns import known_brands, load_campaigns, records
 from streams.cli_common import settings
 from streams.errors import InputError
@@ -108,7 +108,7 @@ def replay(
                 records(content, 0, "replay"),
                 merged(directory, as_is),
                 _until(until),
-                AFTER_THE_END_MS,
+                to_ms(control.now()),
                 lambda r: status.update(f"replaying: {r.lines:,} lines, {from_ms(r.virtual_now or 0):%Y-%m-%d}"),
             )
         )
@@ -141,7 +141,9 @@ def backtest(directory: Path, campaign_dir: Path, until: datetime | None, as_is:
     if out is not None and not out.parent.is_dir():
         raise InputError(f"{out.parent} is not a directory; create it, or name another place with --out.")
     began = time.monotonic()
-    result = backtest_lines(merged(directory, as_is), content, config.replay_lateness, _until(until))
+    result = backtest_lines(
+        merged(directory, as_is), content, config.replay_lateness, _until(until), to_ms(control.now())
+    )
     if out is not None:
         lines = b"\n".join(msgspec.json.encode(decision) for decision in result.decisions)
         partial = out.with_name(out.name + ".partial")

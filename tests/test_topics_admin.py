@@ -17,7 +17,7 @@ from kafka.errors import MessageSizeTooLargeError
 
 from deploy.local import ports
 from deploy.local.broker import LocalBroker
-from schemas.topics import RECORD_BYTES_MAX_INPUT, RECORD_BYTES_MAX_INTERNAL, TOPICS
+from schemas.topics import RECORD_BYTES_MAX_INTERNAL, TOPICS
 from streams.errors import BrokerError, PlatformError
 from streams.settings import Settings
 from streams.topics_admin import (
@@ -43,11 +43,12 @@ def test_all_topics_are_created_once_with_the_shape_of_the_catalogue(settings: S
     assert orders.configs == {
         "cleanup.policy": "delete",
         "retention.ms": str(35 * 86_400_000),
-        "max.message.bytes": str(RECORD_BYTES_MAX_INPUT),
+        "max.message.bytes": str(TOPICS["orders"].record_bytes_max),
         "message.timestamp.type": "LogAppendTime",
     }
     assert changelog.configs["cleanup.policy"] == "compact"
     assert changelog.configs["max.message.bytes"] == str(RECORD_BYTES_MAX_INTERNAL)
+    assert states.keys() == {settings.topic(name) for name in TOPICS}
 
 
 def test_only_the_named_topics_are_created(settings: Settings) -> None:
@@ -115,13 +116,15 @@ def test_an_old_record_keeps_its_place_and_gets_the_time_of_its_arrival(settings
     producer.close()
 
 
-def test_records_may_be_as_large_as_the_catalogue_says(settings: Settings) -> None:
-    ensure_topics(settings, ["orders", "decide-changelog"])
+def test_records_may_be_as_large_as_the_catalogue_says_and_no_larger(settings: Settings) -> None:
+    ensure_topics(settings, ["decide-changelog"])
     producer = KafkaProducer(bootstrap_servers=settings.bootstrap_servers, max_request_size=8_000_000)
     value = b"x" * (RECORD_BYTES_MAX_INTERNAL - 200)
     producer.send(settings.topic("decide-changelog"), key=b"k", value=value, partition=0).get(timeout=30)
     with pytest.raises(MessageSizeTooLargeError):
-        producer.send(settings.topic("orders"), value=b"x" * RECORD_BYTES_MAX_INPUT, partition=0).get(timeout=30)
+        producer.send(settings.topic("decide-changelog"), key=b"k", value=value + b"x" * 200, partition=0).get(
+            timeout=30
+        )
     producer.close()
     consumer = KafkaConsumer(bootstrap_servers=settings.bootstrap_servers, group_id=None)
     partition = TopicPartition(settings.topic("decide-changelog"), 0)

@@ -92,11 +92,12 @@ class LocalBroker:
             file.unlink(missing_ok=True)
         environment = {**os.environ, "MALLOC_ARENA_MAX": "2"}
         pid = process.spawn([*command, "kafka.Kafka", str(self._properties)], self._output_file, environment)
-        self.pid_file.write_text(json.dumps({"pid": pid, "port": self.port, "controller_port": self._controller_port}))
         try:
+            self.pid_file.write_text(json.dumps({"pid": pid, "port": self.port}))
             self._wait_until_ready(pid)
         except BaseException:
-            self.kill()
+            process.end(pid, self._marker, signal.SIGKILL, STOP_TIMEOUT_S)
+            self.pid_file.unlink(missing_ok=True)
             raise
 
     def stop(self) -> bool:

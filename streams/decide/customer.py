@@ -195,7 +195,9 @@ class CustomerFold:
     def _undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
         if event.type in CONSENT_EVENTS:
             known = view.state.consents.get(f"{sent.brand}|{sent.channel}|{sent.purpose}")
-            return "consent_withdrawn" if known is not None and not known[0] else None
+            withdrawn = known is not None and not known[0]
+            by_this = withdrawn and facts.withdraws(event, sent.brand, sent.channel, sent.purpose)
+            return "consent_withdrawn" if by_this else None
         occasion = OCCASIONS[sent.occasion]
         if event.brand != sent.brand or event.type not in occasion.undone_by:
             return None

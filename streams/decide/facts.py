@@ -55,16 +55,15 @@ def matched_returns(state: CustomerState, brand: str) -> Matched:
     purchases.sort(key=lambda p: (p.at, p.id), reverse=True)
     wanted = {line.product for item in returns for line in item.lines}
     by_product: dict[str, list[Place]] = {}
-    by_line: dict[tuple[str, str], list[Place]] = {}
     for purchase in purchases:
         for line in purchase.lines:
             if line.product in wanted:
                 by_product.setdefault(line.product, []).append((purchase, line))
-            by_line.setdefault((purchase.id, line.line), []).append((purchase, line))
     for item in sorted(returns, key=lambda r: (r.at, r.id)):
+        order = None if item.order is None else state.purchases.get(f"{brand}|{item.order}")
         for returned in item.lines:
-            if item.order is not None and returned.line is not None:
-                places = by_line.get((item.order, returned.line), [])
+            if order is not None and returned.line is not None:
+                places = [(order, line) for line in order.lines if line.line == returned.line and not order.cancelled]
             else:
                 places = by_product.get(returned.product, [])
             _match(matched, places, item, returned.qty)
@@ -265,6 +264,18 @@ def _profile(state: CustomerState, event: Envelope) -> None:
         set_consent(state, f"{event.brand}|{row['channel']}|{row['purpose']}", row["granted"], row["at"])
     for row in data["reach"]:
         state.reach[row["channel"]] = row["reachable"]
+
+
+def withdraws(event: Envelope, brand: str, channel: str, purpose: str) -> bool:
+    """Whether an event withdraws this consent."""
+    if event.brand != brand:
+        return False
+    if event.type == "feedback":
+        ends_it = event.data["status"] in ("unsubscribed", "complained") and purpose in WITHDRAWN_BY_UNSUBSCRIBE
+        return ends_it and event.data["channel"] == channel
+    return any(
+        row["channel"] == channel and row["purpose"] == purpose and not row["granted"] for row in event.data["consents"]
+    )
 
 
 def set_consent(state: CustomerState, key: str, granted: bool, at: int) -> None:

@@ -43,6 +43,7 @@ def leave(state: CustomerState, event: Envelope) -> tuple[CustomerState, Envelop
 def absorb(state: CustomerState, event: Envelope) -> None:
     """``merge.in``: add the other state to this one."""
     other = decode_state(base64.b64decode(event.data["state"]))
+    _end_own_episodes(other, state.customer)
     state.profile = state.profile or other.profile
     state.registered = {**other.registered, **state.registered}
     for brand, market in other.markets.items():
@@ -76,6 +77,18 @@ def absorb(state: CustomerState, event: Envelope) -> None:
     for cart in list(state.carts.values()):
         if any(p.cart == cart.id and p.brand == cart.brand and p.at >= cart.activity for p in state.purchases.values()):
             end_cart(state, cart)
+
+
+def _end_own_episodes(other: CustomerState, survivor: str) -> None:
+    """Episodes that carry the merged customer's id end; what was decided in them is decided for the survivor."""
+    own = f"{other.customer}/"
+    for name, at in list(other.decided.items()):
+        brand, campaign, episode, step = name.split("|")
+        if episode.startswith(own):
+            other.decided[f"{brand}|{campaign}|{survivor}/{episode[len(own) :]}|{step}"] = at
+    other.timers = {name: due for name, due in other.timers.items() if not name.split("|")[2].startswith(own)}
+    for slot in other.slots.values():
+        slot.candidates = [c for c in slot.candidates if not c.episode.startswith(own)]
 
 
 def _drop_decided(state: CustomerState) -> None:

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.local.broker import LocalBroker
 from schemas.base import from_ms
-from streams.backtest import AFTER_THE_END_MS, BacktestResult, backtest_lines
+from streams.backtest import BacktestResult, backtest_lines
 from streams.campaigns import CampaignSet, known_brands, load_campaigns, records
 from streams.cli_data import find_dataset, print_simulation
 from streams.errors import InputError
@@ -149,7 +149,7 @@ async def _replay(demo: DemoRun, fleet: Fleet, campaigns: CampaignSet, directory
 
         watching = asyncio.create_task(_watch(fleet))
         lines = merged(directory)
-        end = await replay.run(records(campaigns, 0, "demo"), lines, None, AFTER_THE_END_MS, show)
+        end = await replay.run(records(campaigns, 0, "demo"), lines, None, None, show)
         show(replay)
         bars.update(written, description="waiting for the last decision")
         await asyncio.to_thread(control.end_replay, demo.settings, from_ms(end))

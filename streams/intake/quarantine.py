@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.quarantine import (
     HEADER_BYTES,
+    HEADER_KEY,
     HEADER_MESSAGE,
     HEADER_OFFSET,
     HEADER_PARTITION,
@@ -30,6 +31,7 @@ def quarantine_record(stage: str, partition: int, record: Record, rejection: Rej
         (HEADER_MESSAGE, rejection.message.encode()),
         (HEADER_SHA256, sha256_hex(value).encode()),
         (HEADER_BYTES, b"%d" % len(value)),
+        *(((HEADER_KEY, record.key),) if record.key is not None else ()),
         *((name, content) for name, content in record.headers if name.startswith("cuepoint-replay")),
     )
     key = f"{record.topic}-{record.partition}-{record.offset}".encode()

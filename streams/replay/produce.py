@@ -15,6 +15,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas.topics import MARK_KEY, RECORD_BYTES_MAX_INTERNAL
+from streams.backtest import end_of_run
 from streams.intake.quarantine import quarantine_record
 from streams.intake.stamp import replay_header
 from streams.intake.task import SOURCES
@@ -57,6 +58,8 @@ class Replay:
         self.virtual_now: int | None = None
         self._settings = settings
         self._lateness_ms = lateness_ms
+        latest = max(lateness_ms(source) for source in SOURCES)
+        self._ahead_ms = max(settings.replay_ahead_ms, latest + 2 * MARK_EVERY_MS)
         self._batches: dict[tuple[str, int], Any] = {}
         self._pending: list[asyncio.Future[Any]] = []
         self._clocks: dict[int, int | None] = dict.fromkeys(range(settings.partitions))
@@ -68,10 +71,10 @@ class Replay:
         campaigns: Iterable[tuple[str, dict[str, Any]]],
         lines: Iterable[Line],
         until: int | None,
-        after_the_end_ms: int,
+        latest_end: int | None,
         progress: Callable[[Replay], None],
     ) -> int:
-        """Write everything; returns the end: ``until``, or the last arrival and ``after_the_end_ms``."""
+        """Write everything; returns the end (``streams.backtest.end_of_run``)."""
         self._producer = AIOKafkaProducer(
             bootstrap_servers=self._settings.bootstrap_servers,
             enable_idempotence=True,
@@ -83,8 +86,8 @@ class Replay:
         try:
             for key, record in campaigns:
                 await self._add("campaigns", key.encode(), msgspec.json.encode(record), 0, 0)
-            await self._write(lines, until, progress)
-            end = until if until is not None else (self.virtual_now or 0) + after_the_end_ms
+            await self._write(lines, progress)
+            end = end_of_run(self.virtual_now or 0, until, latest_end)
             await self._mark(end, end_of_replay=True)
             await self._flush()
             return end
@@ -93,7 +96,7 @@ class Replay:
             await asyncio.gather(watcher, return_exceptions=True)
             await self._producer.stop()
 
-    async def _write(self, lines: Iterable[Line], until: int | None, progress: Callable[[Replay], None]) -> None:
+    async def _write(self, lines: Iterable[Line], progress: Callable[[Replay], None]) -> None:
         marked: int | None = None
         for source, arrived, value in lines:
             self.virtual_now = arrived if self.virtual_now is None else max(self.virtual_now, arrived)
@@ -158,7 +161,7 @@ class Replay:
         while True:
             slowest = min(self._began if clock is None else max(clock, self._began) for clock in self._clocks.values())
             progress(self)
-            if self.virtual_now - slowest <= self._settings.replay_ahead_ms:
+            if self.virtual_now - slowest <= self._ahead_ms:
                 return
             await asyncio.sleep(HOLD_S)
 

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from schemas.envelope import Envelope
 from streams.decide.rules import Compiled
-from streams.decide.state import Sent
+from streams.decide.state import Purchase, Sent
 from streams.decide.view import View
 
 ITEMS_MAX = 20
@@ -74,6 +74,14 @@ def most_valuable(lines: dict[str, tuple[int, int]]) -> list[tuple[str, int]]:
 def bought_reason(channel: str) -> str:
     """The reason code of a purchase by its channel."""
     return "bought_in_store" if channel == "store" else "bought_online"
+
+
+def takes_from(event: Envelope, purchase: Purchase) -> bool:
+    """Whether a return or cancellation event is about this purchase: by its id, or else by one of its products."""
+    if event.type == "order.cancelled" or event.data.get("order") is not None:
+        return bool(event.data["order"] == purchase.id)
+    held = {line.product for line in purchase.lines}
+    return any(row["product"] in held and row.get("kind") != "sale" for row in event.data["lines"])
 
 
 def bought_by(event: Envelope) -> str:

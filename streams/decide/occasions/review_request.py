@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from schemas.envelope import Envelope
 from streams.decide.facts import RETURN_TYPES
-from streams.decide.occasions.base import END, Arming, Verdict, most_valuable
+from streams.decide.occasions.base import END, Arming, Verdict, most_valuable, takes_from
 from streams.decide.rules import Compiled
 from streams.decide.state import Purchase, Sent
 from streams.decide.view import View
@@ -46,10 +46,8 @@ class ReviewRequest:
 
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
         """Nothing that the request named is kept any more."""
-        if event.type == "pos.receipt" and all(row["kind"] == "sale" for row in event.data["lines"]):
-            return None
         order = view.state.purchases.get(f"{sent.brand}|{sent.episode}")
-        if order is None or order.folded_kept is not None:
+        if order is None or order.folded_kept is not None or not takes_from(event, order):
             return None
         kept = _kept_and_delivered(view, order)
         return None if any(product in kept for product, _ in sent.items) else "returned"

@@ -7,8 +7,8 @@ Sources: orders, returns, till receipts, catalogue.
 from __future__ import annotations
 
 from schemas.envelope import Envelope
-from streams.decide.facts import TRADE_TYPES
-from streams.decide.occasions.base import END, Arming, Verdict
+from streams.decide.facts import PURCHASE_TYPES, TRADE_TYPES
+from streams.decide.occasions.base import END, Arming, Verdict, bought_by, takes_from
 from streams.decide.rules import Compiled
 from streams.decide.state import Purchase, Sent
 from streams.decide.view import View
@@ -19,7 +19,7 @@ class SecondPurchase:
 
     name = "second_purchase"
     triggers = TRADE_TYPES
-    undone_by = TRADE_TYPES
+    undone_by = TRADE_TYPES - {"order.changed"}
     across_brands = False
     rearms_at_pop = False
 
@@ -50,11 +50,14 @@ class SecondPurchase:
         return Verdict("go", value=f"{value}, fits {accessory}", items=[(accessory, 1)], since=first.at, inputs=inputs)
 
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
-        """Another kept purchase, or the first one not kept any more."""
-        kept = view.kept(sent.brand)
-        if all(purchase.id != sent.episode for purchase in kept):
-            return "returned"
-        return "bought_again" if len(kept) > 1 else None
+        """The event is another kept purchase, or takes the last kept line of the first one."""
+        kept = {purchase.id for purchase in view.kept(sent.brand)}
+        first = view.state.purchases.get(f"{sent.brand}|{sent.episode}")
+        if event.type in PURCHASE_TYPES and bought_by(event) in kept - {sent.episode}:
+            return "bought_again"
+        if first is None or first.id in kept or event.type == "order.placed":
+            return None
+        return "returned" if takes_from(event, first) else None
 
 
 def _accessory(view: View, brand: str, first: Purchase) -> str | None:
