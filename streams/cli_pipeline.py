@@ -141,13 +141,12 @@ def backtest(directory: Path, campaign_dir: Path, until: datetime | None, as_is:
     if out is not None and not out.parent.is_dir():
         raise InputError(f"{out.parent} is not a directory; create it, or name another place with --out.")
     began = time.monotonic()
-    result = backtest_lines(
-        merged(directory, as_is), content, config.replay_lateness, _until(until), to_ms(control.now())
-    )
+    lines = merged(directory, as_is)
+    result = backtest_lines(lines, content, config.replay_lateness, _until(until), to_ms(control.now()))
     if out is not None:
-        lines = b"\n".join(msgspec.json.encode(decision) for decision in result.decisions)
+        rows = b"\n".join(msgspec.json.encode(decision) for decision in result.decisions)
         partial = out.with_name(out.name + ".partial")
-        partial.write_bytes(lines + b"\n")
+        partial.write_bytes(rows + b"\n")
         os.replace(partial, out)
     print_backtest(result, time.monotonic() - began)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from streams import metrics
 from streams.task import Out
 
 BEGINNING = -(1 << 62)
@@ -18,11 +19,19 @@ class Counts:
 
     def __init__(self) -> None:
         self.by_source: dict[str, dict[str, int]] = {}
+        self._unreported: dict[tuple[str, str], int] = {}
 
     def add(self, source: str, fate: str, number: int = 1) -> None:
         """Count ``number`` events of a source."""
         row = self.by_source.setdefault(source, {})
         row[fate] = row.get(fate, 0) + number
+        self._unreported[source, fate] = self._unreported.get((source, fate), 0) + number
+
+    def report(self) -> None:
+        """Add what was counted since the last call to the metric."""
+        for (source, fate), number in self._unreported.items():
+            metrics.EVENTS.labels(source, fate).inc(number)
+        self._unreported.clear()
 
     def dump(self) -> dict[str, dict[str, int]]:
         """For the position record."""

@@ -9,6 +9,7 @@ import msgspec
 
 from schemas.cloudevents import trigger_headers
 from schemas.envelope import Envelope
+from streams import metrics
 from streams.decide.partition import BROADCAST, Partition, place
 from streams.decide.records import Made
 from streams.decide.state import CustomerState, decode_state, encode_state
@@ -36,6 +37,7 @@ class DecideTask(OrderedTask):
         self.counts = Counts()
         self._cache_max = cache_max
         self._table: dict[str, bytes] = {}
+        self._bytes = 0
         self._fold = Partition(self._fetch, lambda: self._table.keys() | self._fold.states.live.keys())
         self._fold.on_accepted = self._count
 
@@ -79,6 +81,7 @@ class DecideTask(OrderedTask):
             self.counts.load(position.extra["counts"])
             self.hand_over = position.extra["hand_over"]
             self._fold.fold.live_from = position.extra["live_from"]
+        self._bytes = sum(len(value) for value in self._table.values())
         for value in self._table.values():
             self._fold.restore(decode_state(value))
 
@@ -98,12 +101,14 @@ class DecideTask(OrderedTask):
         fold.kept_rules.clear()
         for customer in fold.states.dirty:
             value = encode_state(fold.states.live[customer])
+            self._bytes += len(value) - len(self._table.get(customer, b""))
             self._table[customer] = value
             effects.state.append((CUSTOMER + customer.encode(), value))
         fold.states.dirty.clear()
         if len(fold.states.live) > self._cache_max:
             fold.states.live.clear()
         effects.records.append(self._progress())
+        self._report()
 
     def _collect_decisions(self, effects: Effects, made: list[Made]) -> None:
         """Hand over what was decided, but not a send whose cancel is known already."""
@@ -113,6 +118,7 @@ class DecideTask(OrderedTask):
         for entry in made:
             decision, trigger = entry.decision, entry.trigger
             key = decision["customer_id"].encode()
+            metrics.DECISIONS.labels(decision["campaign"], decision["outcome"], decision["reason"]).inc()
             if trigger is not None and self.hand_over and decision["decision_id"] not in quiet:
                 decision["handed_over"] = True
                 headers = trigger_headers(self.prefix, trigger)
@@ -137,6 +143,14 @@ class DecideTask(OrderedTask):
         self.counts.add(event.source, fate)
         if fate == "accepted" and event.eff > event.at:
             self.counts.add(event.source, "late")
+
+    def _report(self) -> None:
+        self.counts.report()
+        metrics.report_watermarks("decide", self.partition, self.clock.until())
+        metrics.STATE_ENTRIES.labels("decide", self.partition).set(len(self._table))
+        metrics.STATE_BYTES.labels("decide", self.partition).set(self._bytes)
+        metrics.TIMERS.labels(self.partition).set(self._fold.timers)
+        metrics.WAITING.labels("decide", self.partition).set(len(self._fold))
 
     def _progress(self) -> Out:
         return progress_record(

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from schemas.envelope import KIND_RANK, Envelope
+from streams import metrics
 from streams.identity.table import IdentityTable, Link
 from streams.ordered import OrderedTask, Position, mark_records
 from streams.progress import BEGINNING, Counts, progress_record
@@ -106,6 +107,9 @@ class IdentityTask(OrderedTask):
             effects.state.append((identifier.encode(), _encoder.encode(table.links[identifier])))
         table.dirty.clear()
         self._mark(effects)
+        metrics.report_watermarks("identity", self.partition, self._told)
+        metrics.STATE_ENTRIES.labels("identity", self.partition).set(len(table.links))
+        metrics.WAITING.labels("identity", self.partition).set(len(self._fold))
 
     def _mark(self, effects: Effects) -> None:
         reached = self._fold.through[0]

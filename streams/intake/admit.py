@@ -22,7 +22,8 @@ class Admission:
     brands: frozenset[str] | None = None
     """The brands that exist; None: any."""
     unknown_fields: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """(source, field) -> records that carried a field outside the contract."""
+    """(source, field) -> records that carried a field outside the contract, since it was last emptied."""
+    _names: set[tuple[str, str]] = field(default_factory=set)
 
     def admit(self, source: str, value: bytes | None, arrived: int, until: int) -> list[Routed] | Rejection | None:
         """The routed envelopes of a record; a rejection; or None for a record that is dropped and counted as ignored.
@@ -56,6 +57,8 @@ class Admission:
     def _report(self, source: str, names: list[str]) -> None:
         for name in names:
             key = (source, name)
-            if key not in self.unknown_fields and len(self.unknown_fields) >= UNKNOWN_FIELDS_MAX:
-                key = (source, "(others)")
+            if key not in self._names:
+                if len(self._names) >= UNKNOWN_FIELDS_MAX:
+                    key = (source, "(others)")
+                self._names.add(key)
             self.unknown_fields[key] += 1

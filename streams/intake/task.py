@@ -13,6 +13,7 @@ from schemas.base import to_ms
 from schemas.catalog import ControlRecord, FeedContinue, KnownBrands, LiveMode, ReplayMode
 from schemas.envelope import Envelope
 from schemas.topics import INPUTS, MARK_KEY
+from streams import metrics
 from streams.errors import FeedError
 from streams.intake.admit import Admission
 from streams.intake.feed_limit import FeedLimit
@@ -113,6 +114,7 @@ class IntakeTask:
             effects.state.append((POSITION_KEY, self._position()))
             effects.offsets.update(self._offsets)
             effects.records.append(progress_record("intake", self.partition, self._clock(), self.counts))
+            self._report()
             self._unsaved = False
         return effects
 
@@ -175,6 +177,7 @@ class IntakeTask:
 
     def _reject(self, source: str, record: Record, rejection: Rejection, effects: Effects) -> None:
         self.counts.add(source, "quarantined")
+        metrics.QUARANTINED.labels(source, rejection.reason).inc()
         effects.records.append(quarantine_record("intake", self.partition, record, rejection))
         broken = self._limits[source].rejected()
         if broken is not None:
@@ -232,6 +235,13 @@ class IntakeTask:
         self._may_mark = False
         mark = Mark("intake", self.partition, self.partitions, self._told)
         effects.records += mark_records(mark, ("identity-events", "customer-events"), self.partitions)
+
+    def _report(self) -> None:
+        self.counts.report()
+        metrics.report_watermarks("intake", self.partition, self._until)
+        for (source, field), number in self.admission.unknown_fields.items():
+            metrics.UNKNOWN_FIELDS.labels(source, field).inc(number)
+        self.admission.unknown_fields.clear()
 
     def _position(self) -> bytes:
         return _encoder.encode(

@@ -135,26 +135,45 @@ class Customer:
         return key in self.decided or key in self.waiting()
 
     def become_part_of(self, other: Customer, now: int) -> None:
-        """Hand everything over to another customer."""
+        """Hand everything over to another customer. Episodes with this customer's own name end; what was decided in
+        them counts as decided in the other's."""
         other.events = without_duplicates([*self.events, *other.events])
         other.seen |= self.seen
         other.history.append(Absorbed(now, tuple(self.history)))
         other.facts = Facts(tuple(other.events), tuple(other.history))
-        for key, decided in self.decided.items():
-            other.decided[key] = max(decided, other.decided.get(key, decided))
         other.sends = sorted([*self.sends, *other.sends], key=lambda send: send.decided)
+        for key, decided in self.decided.items():
+            for same in {key, self._renamed(key, other)}:
+                other.decided[same] = max(decided, other.decided.get(same, decided))
         for cart, number in self.rounds.items():
             other.rounds[cart] = max(number, other.rounds.get(cart, 1))
+        self._hand_over_slots(other)
+        for key, due in self.timers.items():
+            other.timers[key] = min(due, other.timers.get(key, due))
+        other.timers = {
+            key: due for key, due in other.timers.items() if not self._is_own(key) and not other.is_settled(key)
+        }
+
+    def _hand_over_slots(self, other: Customer) -> None:
         for place, slot in self.slots.items():
             mine = other.slots.get(place, slot)
             first = slot if slot.release < mine.release else mine
             both = {candidate.key: candidate for candidate in (*slot.candidates, *mine.candidates)}
             other.slots[place] = replace(first, candidates=list(both.values()))
         for slot in other.slots.values():
-            slot.candidates = [candidate for candidate in slot.candidates if candidate.key not in other.decided]
-        for key, due in self.timers.items():
-            other.timers[key] = min(due, other.timers.get(key, due))
-        other.timers = {key: due for key, due in other.timers.items() if not other.is_settled(key)}
+            slot.candidates = [
+                candidate
+                for candidate in slot.candidates
+                if candidate.key not in other.decided and not self._is_own(candidate.key)
+            ]
+
+    def _is_own(self, key: Key) -> bool:
+        """Whether an episode bears this customer's name: welcome, birthday, reactivation."""
+        return key.episode.startswith(f"{self.name}/")
+
+    def _renamed(self, key: Key, other: Customer) -> Key:
+        day = key.episode.removeprefix(f"{self.name}/")
+        return key._replace(episode=f"{other.name}/{day}") if self._is_own(key) else key
 
 
 @dataclass(frozen=True)
