@@ -88,7 +88,7 @@ def kinds(name: str) -> dict[str, type[BaseModel]]:
 def reachable(model: Any) -> dict[str, type[BaseModel]]:
     """A model (or union) with every model in its fields, by name, in the order of first use."""
     found: dict[str, type[BaseModel]] = {}
-    for one in _models_in(model):
+    for one in models_in(model):
         if one.__name__ not in found:
             found[one.__name__] = one
             for field in one.model_fields.values():
@@ -168,11 +168,12 @@ class _Generator(GenerateJsonSchema):
         return {"anyOf": [{"minimum": 0, "maximum": DURATION_MS_MAX, **made}, _DURATION]}
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that an annotation names, in its order."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):
-        yield from _models_in(part)
+        yield from models_in(part)
 
 
 def _values(field: FieldInfo) -> tuple[str, ...]:

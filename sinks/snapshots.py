@@ -1,9 +1,9 @@
 """Publishing: a read-only copy of the sink's file under a new name, and a link ``latest.duckdb`` that is swapped to it.
 
 DuckDB lets one process open a file that is written, so analysts read copies. After a checkpoint, with no transaction
-open, the file is complete in itself and is copied as bytes: measured ten times cheaper than ``COPY FROM DATABASE``, and
-the cost grows with what is new (docs/decisions/0031-snapshots.md). The copy is made by a process of its own: were
-it this one, closing the file it read would drop DuckDB's lock on it (POSIX locks belong to the process).
+open, the file is complete in itself and is copied as bytes: measured about ten times cheaper than ``COPY FROM
+DATABASE``, which compresses everything anew (docs/decisions/0031-snapshots.md). The copy is made by a process of its
+own: were it this one, closing the file it read would drop DuckDB's lock on it (POSIX locks belong to the process).
 """
 
 from __future__ import annotations

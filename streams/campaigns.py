@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from schemas.base import rfc3339
 from schemas.campaigns import BrandRules, Campaign
+from streams.campaign_faults import check, similar
+from streams.campaign_yaml import YamlError, YamlFile, read_yaml
 from streams.errors import CampaignError
 
 
@@ -26,45 +27,40 @@ class CampaignSet:
 
 
 def load_campaigns(directory: Path) -> CampaignSet:
-    """Read every ``*.yaml`` of a directory: a file with ``brand`` is a brand's rules, one with ``id`` a campaign.
+    """Read every ``*.yaml`` of a directory: a file with ``brand`` is a brand's rules, any other a campaign.
 
-    Raises CampaignError with all that is wrong, one sentence each.
+    Raises CampaignError with all that is wrong, one sentence each, with file and line.
     """
-    files = sorted(directory.glob("*.yaml"))
-    if not files:
-        raise CampaignError(f"{directory} holds no *.yaml file; a campaign is one file, a brand's rules another.")
-    faults: list[str] = []
-    campaigns: dict[str, Campaign] = {}
-    brands: dict[str, BrandRules] = {}
-    for file in files:
+    faults = _misnamed(directory)
+    campaigns: dict[str, tuple[Campaign, YamlFile]] = {}
+    brands: dict[str, tuple[BrandRules, YamlFile]] = {}
+    unread: set[str] = set()
+    for path in sorted(directory.glob("*.yaml")):
         try:
-            content = yaml.safe_load(file.read_text())
-        except yaml.YAMLError as error:
-            faults.append(f"{file.name} is not YAML: {_place(error)}.")
+            file = read_yaml(path)
+        except YamlError as error:
+            faults.append(f"{path.name} {error}")
             continue
-        if not isinstance(content, dict):
-            faults.append(f"{file.name} holds no fields; begin with 'id: …' (a campaign) or 'brand: …' (rules).")
-            continue
-        model: type[BaseModel] = BrandRules if "brand" in content else Campaign
-        try:
-            checked = model.model_validate(content)
-        except ValidationError as error:
-            faults += [f"{file.name}: {_sentence(one)}" for one in error.errors(include_url=False)]
-            continue
+        checked, found = check(file)
+        faults += found
         if isinstance(checked, BrandRules):
             _add(brands, checked.brand, checked, file, faults)
         elif isinstance(checked, Campaign):
             _add(campaigns, checked.id, checked, file, faults)
+        elif isinstance(file.content, dict):
+            unread.add(str(file.content.get("brand")))
+    known = brands.keys() | unread
     faults += [
-        f"{campaign.id}: brand {brand!r} has no rules; add a file that begins with 'brand: {brand}'."
-        for campaign in campaigns.values()
-        for brand in campaign.brands
-        if brand not in brands and not faults
+        f"{file.where(('brands', number))}: brand {brand!r} has no rules; add a file that begins with "
+        f"'brand: {brand}'{similar(brand, sorted(known)) or '.'}"
+        for campaign, file in campaigns.values()
+        for number, brand in enumerate(campaign.brands)
+        if brand not in known
     ]
     if faults:
         raise CampaignError("\n".join(faults))
     return CampaignSet(
-        tuple(campaigns[name] for name in sorted(campaigns)), tuple(brands[name] for name in sorted(brands))
+        tuple(campaigns[name][0] for name in sorted(campaigns)), tuple(brands[name][0] for name in sorted(brands))
     )
 
 
@@ -111,23 +107,16 @@ def _record(
     }
 
 
-def _add(known: dict[str, Any], name: str, item: Any, file: Path, faults: list[str]) -> None:
+def _misnamed(directory: Path) -> list[str]:
+    """Files that nobody would read. Raises CampaignError when there is none that somebody does."""
+    if not directory.is_dir():
+        raise CampaignError(f"{directory} is not a directory; name the one that holds campaign and brand files.")
+    if not any(directory.glob("*.yaml")):
+        raise CampaignError(f"{directory} holds no *.yaml file; a campaign is one file, a brand's rules another.")
+    return [f"{path.name} is not read; name it {path.stem}.yaml." for path in sorted(directory.glob("*.yml"))]
+
+
+def _add(known: dict[str, tuple[Any, YamlFile]], name: str, item: Any, file: YamlFile, faults: list[str]) -> None:
     if name in known:
-        faults.append(f"{file.name}: {name!r} is defined in another file too; keep one of them.")
-    known[name] = item
-
-
-def _place(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error)
-    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
-
-
-def _sentence(error: Any) -> str:
-    field = ".".join(str(part) for part in error["loc"]) or "the file"
-    text = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        return f"field {field!r} is unknown; remove it or correct its spelling (docs/campaigns.md lists all fields)."
-    if error["type"] == "missing":
-        return f"field {field!r} is missing."
-    return f"field {field!r} = {error['input']!r}: {text}."
+        faults.append(f"{file.path.name}: {name!r} is defined in {known[name][1].path.name} too; keep one of them.")
+    known[name] = (item, file)

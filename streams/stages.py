@@ -13,9 +13,13 @@ from streams.task import Task
 
 def task_factory(stage: str, settings: Settings) -> Callable[[int], Task]:
     """Makes the task of a partition number. Raises KeyError for a stage that does not exist."""
+    spill_dir = settings.state_dir / "spill"
+    spill_dir.mkdir(parents=True, exist_ok=True)
     factories: dict[str, Callable[[int], Task]] = {
         "intake": lambda partition: IntakeTask(partition, settings.partitions, settings.lateness),
-        "identity": lambda partition: IdentityTask(partition, settings.partitions),
-        "decide": lambda partition: DecideTask(partition, settings.partitions, settings.topic_prefix),
+        "identity": lambda partition: IdentityTask(partition, settings.partitions, spill_dir),
+        "decide": lambda partition: DecideTask(
+            partition, settings.partitions, settings.topic_prefix, spill_dir=spill_dir
+        ),
     }
     return factories[stage]

@@ -7,36 +7,22 @@ was cut into batches. Pure; the Kafka side is ``streams.decide.task``, the file 
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
-from schemas.envelope import KIND_RANK, Envelope
+from schemas.envelope import Envelope
 from streams.decide import merge
 from streams.decide.customer import EPISODE_RANK, SLOT_RANK, CustomerFold
 from streams.decide.rules import Rules
 from streams.decide.state import PARKED_MAX, STATE_VERSION, CustomerState
 from streams.errors import StateError
 from streams.progress import BEGINNING
+from streams.reorder import ReorderBuffer, key_of
 
 Key = tuple[Any, ...]
 """Place in the order: (time, 0, rank of kind, event id) or (due, 1 or 2, customer, timer name)."""
 BROADCAST = frozenset({"campaign.published", "campaign.withdrawn", "brand.published", "catalog.item"})
-
-
-class Waiting(NamedTuple):
-    """An event in the reorder buffer; the offset breaks ties between copies and tells where to read on from."""
-
-    eff: int
-    zero: int
-    rank: int
-    id: str
-    offset: int
-    event: Envelope
-
-    @property
-    def key(self) -> Key:
-        """Its place in the order."""
-        return self[:4]
 
 
 class States:
@@ -70,7 +56,12 @@ class States:
 class Partition:
     """The fold of one partition of ``customer-events``."""
 
-    def __init__(self, fetch: Callable[[str], CustomerState | None], customers: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[str], CustomerState | None],
+        customers: Callable[[], Iterable[str]],
+        waiting: ReorderBuffer | None = None,
+    ) -> None:
         self.rules = Rules()
         self.fold = CustomerFold(self.rules)
         self.states = States(fetch)
@@ -85,7 +76,7 @@ class Partition:
         self.on_accepted: Callable[[Envelope, str], None] = lambda event, fate: None
         """Told each event with its fate: accepted, duplicate or guest."""
         self._customers = customers
-        self._waiting: list[Waiting] = []
+        self._waiting = ReorderBuffer() if waiting is None else waiting
         self._alarms: list[tuple[int, int, str, str]] = []
 
     def __len__(self) -> int:
@@ -98,7 +89,7 @@ class Partition:
 
     def first_waiting(self) -> int | None:
         """The lowest offset in the reorder buffer; None when it is empty."""
-        return min((waiting.offset for waiting in self._waiting), default=None)
+        return self._waiting.first_offset()
 
     def restore(self, state: CustomerState) -> None:
         """Put a customer's timers into the heap: after a restart, or when timers came with another state."""
@@ -109,31 +100,30 @@ class Partition:
 
     def take(self, event: Envelope, offset: int) -> None:
         """Accept an event: it waits for the clock, or applies where it is read when the clock has passed it."""
-        waiting = place(event, offset)
-        if waiting.key <= self.through:
+        if key_of(event) <= self.through:
             event.eff = max(event.eff, self.through[0]) if event.type != "merge.in" else event.eff
             self._apply(event)
             self._sound()
         else:
-            heapq.heappush(self._waiting, waiting)
+            self._waiting.push(event, offset)
 
     def take_again(self, event: Envelope, offset: int) -> None:
         """Accept an event that was read before a restart: what was applied then is passed over."""
-        waiting = place(event, offset)
-        if waiting.key > self.through:
-            heapq.heappush(self._waiting, waiting)
+        if key_of(event) > self.through:
+            self._waiting.push(event, offset)
 
     def advance(self, clock: int, steps: int) -> int:
         """Apply what lies before ``clock``, at most ``steps`` events and timers; the steps taken (fewer: all done)."""
         taken, waiting, alarms = 0, self._waiting, self._alarms
         while taken < steps:
-            event_at = waiting[0].eff if waiting else clock
+            first = waiting.next_eff()
+            event_at = clock if first is None else first
             alarm_at = alarms[0][0] if alarms else clock
             if event_at >= clock and alarm_at >= clock:
                 self.through = max(self.through, (clock,))
                 return taken
             if event_at <= alarm_at:
-                entry = heapq.heappop(waiting)
+                entry = waiting.pop()
                 self.through = entry.key
                 self._apply(entry.event)
             else:
@@ -234,14 +224,14 @@ class Partition:
 
     def _catch_up(self, state: CustomerState) -> None:
         """Apply what was parked, events and timers in their order, until it is done or the customer waits again."""
-        parked, state.parked = sorted(place(event, number) for number, event in enumerate(state.parked)), []
+        parked, state.parked = deque(sorted(state.parked, key=key_of)), []
         while parked or self._next_alarm(state):
             alarm = self._next_alarm(state)
             if parked and (alarm is None or parked[0].eff <= alarm[0]):
-                self._apply(parked.pop(0).event)
+                self._apply(parked.popleft())
                 if state.waits_for or self.states.get(state.customer) is not state:
-                    for entry in parked:
-                        self._apply(entry.event)
+                    for event in parked:
+                        self._apply(event)
                     return
             elif alarm is not None:
                 self._ring(alarm)
@@ -260,11 +250,6 @@ class Partition:
                 "the other partition's worker does not run. Start it, or more memory will not help."
             )
         state.parked.append(event)
-
-
-def place(event: Envelope, offset: int) -> Waiting:
-    """An event's place in the order."""
-    return Waiting(event.eff, 0, KIND_RANK[event.type], event.id, offset, event)
 
 
 def _still_set(state: CustomerState, rank: int, name: str, due: int) -> bool:

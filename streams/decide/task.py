@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,11 +11,12 @@ import msgspec
 from schemas.cloudevents import trigger_headers
 from schemas.envelope import Envelope
 from streams import metrics
-from streams.decide.partition import BROADCAST, Partition, place
+from streams.decide.partition import BROADCAST, Partition
 from streams.decide.records import Made
 from streams.decide.state import CustomerState, decode_state, encode_state
 from streams.ordered import OrderedTask, Position
 from streams.progress import Counts, progress_record
+from streams.reorder import ReorderBuffer, key_of
 from streams.task import Effects, Out
 from streams.wire import decode_envelope, encode_envelope, partition_of
 
@@ -29,7 +31,14 @@ _encoder = msgspec.json.Encoder()
 class DecideTask(OrderedTask):
     """One partition number of decide."""
 
-    def __init__(self, partition: int, partitions: int, prefix: str, cache_max: int = CACHE_MAX) -> None:
+    def __init__(
+        self,
+        partition: int,
+        partitions: int,
+        prefix: str,
+        cache_max: int = CACHE_MAX,
+        spill_dir: Path | None = None,
+    ) -> None:
         super().__init__("customer-events", partition, ("intake", "identity"))
         self.partitions = partitions
         self.prefix = prefix
@@ -38,7 +47,7 @@ class DecideTask(OrderedTask):
         self._cache_max = cache_max
         self._table: dict[str, bytes] = {}
         self._bytes = 0
-        self._fold = Partition(self._fetch, lambda: self._table.keys() | self._fold.states.live.keys())
+        self._fold = Partition(self._fetch, self._customers, ReorderBuffer(directory=spill_dir))
         self._fold.on_accepted = self._count
 
     def accept(self, event: Envelope, offset: int, again: bool) -> None:
@@ -74,7 +83,7 @@ class DecideTask(OrderedTask):
                 rules.append(decode_envelope(value))
             else:
                 self._table[key[len(CUSTOMER) :].decode()] = value
-        for event in sorted(rules, key=lambda event: place(event, 0).key):
+        for event in sorted(rules, key=key_of):
             self._fold.rules.apply(event)
         if position is not None:
             self._fold.through = tuple(position.through)
@@ -125,6 +134,9 @@ class DecideTask(OrderedTask):
                 value = _encoder.encode(trigger)
                 effects.records.append(Out(f"triggers.{decision['channel']}", self.partition, key, value, headers))
             effects.records.append(Out("decisions", self.partition, key, _encoder.encode(decision)))
+
+    def _customers(self) -> Iterable[str]:
+        return self._table.keys() | self._fold.states.live.keys()
 
     def _fetch(self, customer: str) -> CustomerState | None:
         value = self._table.get(customer)

@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from schemas.envelope import KIND_RANK, Envelope
+from schemas.envelope import Envelope
 from streams import metrics
 from streams.identity.table import IdentityTable, Link
 from streams.ordered import OrderedTask, Position, mark_records
 from streams.progress import BEGINNING, Counts, progress_record
+from streams.reorder import ReorderBuffer, key_of
 from streams.task import Effects, Out
 from streams.wire import Mark, encode_envelope, partition_of
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Link)
 
-Waiting = tuple[int, int, str, int, Envelope]
-"""(effective time, rank of the kind, event id, offset, event)."""
-
 
 class IdentityFold:
     """Events in the order of their effective time through the identity table."""
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: ReorderBuffer | None = None) -> None:
         self.table = IdentityTable()
         self.through: tuple[Any, ...] = (BEGINNING,)
         self.outgoing: list[Envelope] = []
         """Events for ``customer-events`` since it was last emptied."""
-        self._waiting: list[Waiting] = []
+        self._waiting = ReorderBuffer() if waiting is None else waiting
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def first_waiting(self) -> int | None:
         """The lowest offset in the reorder buffer; None when it is empty."""
-        return min((waiting[3] for waiting in self._waiting), default=None)
+        return self._waiting.first_offset()
 
     def take(self, event: Envelope, offset: int, again: bool = False) -> None:
         """Accept an event: it waits for the clock, or applies at once when the clock has passed it."""
-        waiting = (event.eff, KIND_RANK[event.type], event.id, offset, event)
-        if waiting[:3] > self.through:
-            heapq.heappush(self._waiting, waiting)
+        if key_of(event) > self.through:
+            self._waiting.push(event, offset)
         elif not again:
             self.table.apply(event, self.outgoing.append)
 
@@ -52,12 +49,13 @@ class IdentityFold:
         """Apply what lies before ``clock``, at most ``steps``; the steps taken (fewer: all done)."""
         taken, waiting = 0, self._waiting
         while taken < steps:
-            if not waiting or waiting[0][0] >= clock:
+            first = waiting.next_eff()
+            if first is None or first >= clock:
                 self.through = max(self.through, (clock,))
                 return taken
-            entry = heapq.heappop(waiting)
-            self.through = entry[:3]
-            self.table.apply(entry[4], self.outgoing.append)
+            entry = waiting.pop()
+            self.through = entry.key
+            self.table.apply(entry.event, self.outgoing.append)
             taken += 1
         return taken
 
@@ -65,10 +63,10 @@ class IdentityFold:
 class IdentityTask(OrderedTask):
     """One partition number of identity."""
 
-    def __init__(self, partition: int, partitions: int) -> None:
+    def __init__(self, partition: int, partitions: int, spill_dir: Path | None = None) -> None:
         super().__init__("identity-events", partition, ("intake",))
         self.partitions = partitions
-        self._fold = IdentityFold()
+        self._fold = IdentityFold(ReorderBuffer(directory=spill_dir))
         self._told: dict[str, int] = {}
 
     def accept(self, event: Envelope, offset: int, again: bool) -> None:

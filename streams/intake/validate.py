@@ -35,7 +35,7 @@ _BY_KIND = {
     "json_invalid": "not_json",
     "missing": "missing_field",
     "union_tag_invalid": "unknown_type",
-    "union_tag_not_found": "unknown_type",
+    "union_tag_not_found": "missing_field",
     "timezone_aware": "naive_time",
 }
 VALUE_SHOWN_CHARACTERS = 80
@@ -80,7 +80,11 @@ def _rejection(error: ValidationError) -> Rejection:
     path = ".".join(str(part) for part in first["loc"] if not _is_tag(part))
     field = str(first["loc"][-1]) if first["loc"] else ""
     reason = _BY_KIND.get(kind, "invalid_field")
-    if kind == "value_error":
+    if kind == "union_tag_not_found":
+        path = "type"
+    elif kind == "literal_error" and field == "type":
+        reason = "unknown_type"
+    elif kind == "value_error":
         reason = _BY_FIELD.get(field, reason)
     if reason == "not_json":
         return Rejection(reason, f"The value is not JSON: {first['msg']}. Send one JSON object per record, in UTF-8.")

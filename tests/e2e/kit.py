@@ -99,7 +99,7 @@ class Pipeline:
         """What a worker has logged so far."""
         return next(child.log.read_text() for child in self._fleet.children if child.name == stage)
 
-    def wait(self, condition: Callable[[], Any], what: str, timeout_s: float = 30) -> None:
+    def wait(self, condition: Callable[[], Any], what: str, timeout_s: float = 60) -> None:
         """Wait for something while the processes are watched."""
         deadline = time.monotonic() + timeout_s
         while not condition():

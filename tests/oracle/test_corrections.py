@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from schemas.base import rfc3339
-from tests.oracle.builders import DAY, HOUR, MINUTE, History, brand, campaign, t
+from tests.oracle.builders import DAY, HOUR, MINUTE, History, brand, campaign, lines, t
 from tests.oracle.helpers import decided, decided_at
 
 NOON = t("2011-03-01T12:00")
@@ -157,4 +157,49 @@ def test_a_send_gets_one_correction_only() -> None:
     history = reminded()
     history.receipt(SENT + MINUTE, "a")
     history.erased(SENT + 2 * MINUTE)
+    assert after_the_send(history) == ["cancelled bought_in_store"]
+
+
+def test_only_a_purchase_of_one_of_the_items_corrects_a_cart() -> None:
+    """An order that was changed to a empties the cart but corrects nothing; nor does a receipt of something else."""
+    history = reminded()
+    history.order(NOON + MINUTE, "b")
+    history.of_order("changed", SENT + MINUTE, lines=lines("a"))
+    history.receipt(SENT + 2 * MINUTE, "c")
+    assert after_the_send(history) == []
+    history.receipt(SENT + 3 * MINUTE, "a", 2)
+    assert after_the_send(history) == ["cancelled bought_in_store"]
+
+
+def test_what_was_bought_before_the_send_is_not_counted_twice() -> None:
+    history = History()
+    history.profile(NOON - DAY)
+    history.cart(NOON, {"a": 2, "b": 2})
+    history.receipt(NOON + HOUR, {"a": 1, "b": 1})
+    history.receipt(SENT + MINUTE, "b", 2)
+    assert after_the_send(history) == []
+
+
+def test_a_late_profile_without_the_consent_regrets_nothing() -> None:
+    history = reminded()
+    history.withdraw(SENT + 2 * HOUR)
+    history.profile(NOON, reach=("push",))["arrived_at"] = rfc3339(SENT + DAY)
+    assert after_the_send(history) == []
+
+
+def test_a_late_return_of_something_else_regrets_no_second_purchase_offer() -> None:
+    history = History()
+    history.profile(NOON - DAY)
+    history.product(NOON - DAY, "tablet", ["cover"])
+    history.product(NOON - DAY, "cover")
+    history.order(NOON, "tablet")
+    history.receipt(NOON + 8 * DAY, "pen")
+    history.back(NOON + DAY, {"other": 1}, order_id="o9")["arrived_at"] = rfc3339(NOON + 9 * DAY)
+    assert decided(history, campaign("second_purchase", "second", after="7d")) == ["second o1/1 sent due"]
+
+
+def test_feedback_from_before_the_send_does_not_count_for_it() -> None:
+    history = reminded()
+    history.feedback(SENT - MINUTE, "delivered")
+    history.receipt(SENT + MINUTE, "a")
     assert after_the_send(history) == ["cancelled bought_in_store"]

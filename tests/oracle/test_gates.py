@@ -213,3 +213,14 @@ def test_the_run_ends_before_until() -> None:
     due = NOON + 4 * HOUR
     assert decided(with_cart(), CART, until=due) == []
     assert decided(with_cart(), CART, until=due + 1) == ["cart k1/1 sent due"]
+
+
+def test_a_waiting_review_whose_order_is_delivered_further_goes_back_to_waiting() -> None:
+    history = History()
+    history.profile(NOON - DAY)
+    history.order(NOON, {"a": 1, "b": 1})
+    history.of_order("delivered", NOON, lines=[{"line_id": "l1", "quantity": 1}])
+    history.of_order("delivered", NOON + DAY + HOUR, lines=[{"line_id": "l2", "quantity": 1}])
+    review = campaign("review_request", "review", after="1d", purpose="review")
+    found = decided_at(history, review, [brand(hold_window="2h")])
+    assert found == [("review o1/1 sent due", NOON + 2 * DAY + 3 * HOUR)]

@@ -143,3 +143,80 @@ def test_a_merge_arms_what_the_histories_give_together() -> None:
     history.profile(NOON + HOUR, loyalty_cards=["9"])
     second = campaign("second_purchase", "second", after="7d")
     assert decided_at(history, second) == [("second s1/w1/2011-03-01/1/1 sent due", NOON + 7 * DAY)]
+
+
+def test_an_old_link_that_becomes_known_late_does_not_move_the_identifier_back() -> None:
+    history = known()
+    history.profile(NOON - DAY, "c2", reach=())
+    history.identified(NOON - 2 * HOUR, "c1", device_id="d1")["arrived_at"] = rfc3339(NOON)
+    history.identified(NOON - HOUR, "c2", device_id="d1")
+    history.cart(NOON + 1, "a", device_id="d1")
+    assert decided(history, CART) == ["cart k1/1 suppressed no_consent"]
+
+
+def test_a_link_to_a_merged_customer_is_one_to_the_survivor() -> None:
+    history = known()
+    history.merged(NOON - HOUR, "c2")
+    history.cart(NOON, "a", anonymous_id="v1")
+    history.identified(NOON + HOUR, "c2", anonymous_id="v1")
+    assert decided(history, CART) == ["cart k1/1 sent due"]
+
+
+def test_of_two_consents_and_reaches_the_more_restrictive_counts() -> None:
+    stopped = known()
+    stopped.feedback(NOON - 2 * DAY, "unsubscribed", anonymous_id="v1")
+    stopped.identified(NOON, anonymous_id="v1")
+    stopped.cart(NOON, "a")
+    assert decided(stopped, CART) == ["cart k1/1 suppressed consent_withdrawn"]
+    bounced = known()
+    bounced.feedback(NOON - 2 * DAY, "bounced", anonymous_id="v1")
+    bounced.identified(NOON, anonymous_id="v1")
+    bounced.cart(NOON, "a")
+    assert decided(bounced, CART) == ["cart k1/1 suppressed unreachable"]
+
+
+def test_the_survivors_profile_stays_and_what_he_lacks_is_filled() -> None:
+    birthday = campaign("birthday", after=0)
+    history = known()
+    history.profile(NOON - DAY, "c2", birth_date="1980-04-01", registered_at=rfc3339(NOON - DAY))
+    history.merged(NOON, "c2")
+    assert decided(history, birthday, [brand(zone="UTC")], until=NOON + 60 * DAY) == []
+    empty = History()
+    empty.profile(NOON - DAY, "c2", birth_date="1980-04-01", registered_at=rfc3339(NOON - DAY))
+    empty.merged(NOON, "c2")
+    found = decided(empty, birthday, [brand(zone="UTC")], until=NOON + 60 * DAY)
+    assert found == ["birthday c1/2011-04-01/1 sent due"]
+
+
+def test_what_was_decided_under_the_merged_id_is_decided() -> None:
+    history = known()
+    history.profile(NOON - DAY, "c2", registered_at=rfc3339(NOON - DAY))
+    history.merged(NOON, "c2")
+    assert decided(history, campaign("welcome", after="1h")) == ["welcome c2/2011-02-28/1 sent due"]
+    history.merged(NOON - 2 * DAY, "c3", "c2")
+    assert decided(history, campaign("welcome", after="2d")) == ["welcome c1/2011-02-28/1 sent due"]
+
+
+def test_two_carts_with_one_id_become_one() -> None:
+    """The visitor's cart holds a since 12:00, the customer's of the same id b from 13:00: b since 12:00."""
+    history = known()
+    history.cart(NOON, "a", anonymous_id="v1")
+    history.receipt(NOON + 30 * MINUTE, "b")
+    history.cart(NOON + HOUR, "b")
+    history.identified(NOON + 2 * HOUR, anonymous_id="v1")
+    assert decided_at(history, CART) == [("cart k1/1 suppressed bought_in_store", NOON + 5 * HOUR)]
+
+
+def test_an_order_of_the_customer_ends_the_cart_of_the_visitor_who_he_was() -> None:
+    history = known()
+    history.cart(NOON, "a", anonymous_id="v1")
+    history.order(NOON + HOUR, "b", cart_id="k1")
+    history.identified(NOON + 2 * HOUR, anonymous_id="v1")
+    assert decided(history, CART) == []
+
+
+def test_records_of_brands_that_nobody_published_are_quarantined() -> None:
+    history = known()
+    history.cart(NOON, "a", anonymous_id="v1")
+    history.identified(NOON, anonymous_id="v1", brand="elsewhere")
+    assert decided(history, CART) == ["cart k1/1 suppressed no_consent"]

@@ -1,0 +1,123 @@
+"""The reorder buffer: events wait here until the clock passes them, and leave in the order of their effective time.
+
+It needs no storage of its own: after a restart its range of the log is read again. What exceeds its memory bound goes
+to an unnamed local file, sorted, and comes back when its turn comes; nothing is dropped and reading never stops.
+"""
+
+from __future__ import annotations
+
+import heapq
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from schemas.envelope import KIND_RANK, Envelope
+from streams.wire import decode_envelope, encode_envelope
+
+EVENTS_IN_MEMORY_MAX = 200_000
+"""Events of one partition kept in memory; beyond it the later half goes to a file."""
+
+
+class Waiting(NamedTuple):
+    """An event in the buffer. The first four fields are its place in the order; ``number`` tells copies apart."""
+
+    eff: int
+    zero: int
+    rank: int
+    id: str
+    number: int
+    offset: int
+    event: Envelope
+
+    @property
+    def key(self) -> tuple[int, int, int, str]:
+        """Its place in the order: effective time, events before timers, rank of the kind, event id."""
+        return self[:4]
+
+
+def key_of(event: Envelope) -> tuple[int, int, int, str]:
+    """The place in the order of an event."""
+    return (event.eff, 0, KIND_RANK[event.type], event.id)
+
+
+class _Run:
+    """A sorted part of the buffer in a file."""
+
+    def __init__(self, entries: list[Waiting], directory: Path | None) -> None:
+        self.first_offset = min(entry.offset for entry in entries)
+        self.left = len(entries)
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 (lives as long as the run)
+        for entry in entries:
+            value = encode_envelope(entry.event)
+            self._file.write(b"%d %d %d\n" % (entry.number, entry.offset, len(value)))
+            self._file.write(value)
+        self._file.seek(0)
+
+    def __iter__(self) -> Iterator[Waiting]:
+        while self.left:
+            number, offset, size = map(int, self._file.readline().split())
+            event = decode_envelope(self._file.read(size))
+            self.left -= 1
+            yield Waiting(*key_of(event), number, offset, event)
+        self._file.close()
+
+
+class ReorderBuffer:
+    """A priority queue of events with a memory bound; ``directory``: where the files go (None: the system's)."""
+
+    def __init__(self, in_memory_max: int = EVENTS_IN_MEMORY_MAX, directory: Path | None = None) -> None:
+        self._in_memory_max = in_memory_max
+        self._directory = directory
+        self._heap: list[Waiting] = []
+        self._number = 0
+        self._runs: dict[int, tuple[_Run, Iterator[Waiting]]] = {}
+        """By the number of the run's next entry, which is in the heap."""
+
+    def __len__(self) -> int:
+        return len(self._heap) + sum(run.left for run, _ in self._runs.values())
+
+    @property
+    def spilled(self) -> int:
+        """Events that are in files."""
+        return sum(run.left for run, _ in self._runs.values())
+
+    def push(self, event: Envelope, offset: int) -> None:
+        """Add an event."""
+        self._number += 1
+        heapq.heappush(self._heap, Waiting(*key_of(event), self._number, offset, event))
+        if len(self._heap) > self._in_memory_max:
+            self._spill()
+
+    def next_eff(self) -> int | None:
+        """Effective time of the first event; None when empty."""
+        return self._heap[0].eff if self._heap else None
+
+    def pop(self) -> Waiting:
+        """Take out the first event."""
+        entry = heapq.heappop(self._heap)
+        if self._runs and entry.number in self._runs:
+            self._refill(*self._runs.pop(entry.number))
+        return entry
+
+    def first_offset(self) -> int | None:
+        """The lowest offset that waits (of a file: that ever was in it); None when empty."""
+        in_memory = min((entry.offset for entry in self._heap), default=None)
+        in_files = min((run.first_offset for run, _ in self._runs.values()), default=None)
+        found = [offset for offset in (in_memory, in_files) if offset is not None]
+        return min(found, default=None)
+
+    def _spill(self) -> None:
+        heads = [entry for entry in self._heap if entry.number in self._runs]
+        entries = sorted(entry for entry in self._heap if entry.number not in self._runs)
+        half = len(entries) // 2
+        self._heap = [*entries[:half], *heads]
+        heapq.heapify(self._heap)
+        run = _Run(entries[half:], self._directory)
+        self._refill(run, iter(run))
+
+    def _refill(self, run: _Run, entries: Iterator[Waiting]) -> None:
+        entry = next(entries, None)
+        if entry is not None:
+            self._runs[entry.number] = (run, entries)
+            heapq.heappush(self._heap, entry)
