@@ -102,12 +102,15 @@ def json_schema(contract: str) -> dict[str, Any]:
     identity = {"$schema": DIALECT, "$id": DATA_SCHEMA if name == "Trigger" else f"urn:cuepoint:schema:{contract}:1"}
     if name == "Envelope":
         return identity | _described(msgspec.json.schema(Envelope), {"Envelope": MEANINGS["Envelope"]})
-    made = TypeAdapter(MODELS[name]).json_schema(
-        schema_generator=_Generator, mode="serialization" if name in COMPLETE else "validation"
-    )
-    models = reachable(MODELS[name])
-    meanings = {key: {field: meaning(model, field) for field in model.model_fields} for key, model in models.items()}
-    return identity | _named_enums(_described(made, meanings))
+    return identity | model_schema(MODELS[name], "serialization" if name in COMPLETE else "validation")
+
+
+def model_schema(model: Any, mode: Literal["validation", "serialization"] = "validation") -> dict[str, Any]:
+    """The JSON Schema of a model or union, every field with its meaning. Raises KeyError for one without."""
+    made = TypeAdapter(model).json_schema(schema_generator=_Generator, mode=mode)
+    models = reachable(model)
+    meanings = {name: {field: meaning(one, field) for field in one.model_fields} for name, one in models.items()}
+    return _named_enums(_described(made, meanings))
 
 
 def files() -> dict[Path, str]:

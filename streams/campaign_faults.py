@@ -12,9 +12,11 @@ from pydantic import BaseModel, ValidationError
 from schemas.campaigns import OPTIONS, BrandRules, Campaign
 from schemas.generate import models_in
 from schemas.meanings import meaning
+from schemas.topics import DAY_MS
 from streams.campaign_yaml import Place, YamlFile
 
 VALUE_SHOWN_CHARACTERS = 60
+_UNKNOWN = "extra_forbidden"
 _BY_TYPE = {
     "string_type": "put it in quotes",
     "bool_type": "write true or false",
@@ -67,13 +69,22 @@ def _faults(file: YamlFile, model: type[BaseModel], content: object, base: Place
     try:
         _read(model, content)
     except ValidationError as error:
-        found: dict[Place, str] = {}
+        errors: dict[Place, Any] = {}
         for one in error.errors(include_url=False):
-            place = tuple(part for part in one["loc"] if not _is_technical(part))
-            if place not in found:
-                found[place] = _sentence(file, model, place, one, base)
-        return list(found.values())
+            errors.setdefault(tuple(part for part in one["loc"] if not _is_technical(part)), one)
+        meant = {(*place[:-1], _guess(model, place)) for place, one in errors.items() if one["type"] == _UNKNOWN}
+        return [
+            _sentence(file, model, place, one, base)
+            for place, one in errors.items()
+            if one["type"] != "missing" or place not in meant
+        ]
     return []
+
+
+def _guess(model: type[BaseModel], place: Place) -> str:
+    """The field that an unknown one may have meant, or nothing."""
+    known = list(_model_at(model, place[:-1]).model_fields)
+    return next(iter(get_close_matches(str(place[-1]), known, 1)), "")
 
 
 def _is_technical(part: str | int) -> bool:
@@ -85,24 +96,37 @@ def _sentence(file: YamlFile, model: type[BaseModel], place: Place, error: Any, 
     kind, full = error["type"], (*base, *place)
     name = ".".join(str(part + 1) if isinstance(part, int) else part for part in full)
     owner = _model_at(model, place[:-1])
-    if kind == "extra_forbidden":
+    if kind == _UNKNOWN:
         return f"{file.where(full)}: field {name!r} is unknown{_way_out(file, owner, str(place[-1]), base)}"
     if kind == "missing":
         return f"{file.where(full)}: field {name!r} is missing. {meaning(owner, str(place[-1]))}"
     text = str(error["msg"]).removeprefix("Value error, ")
     if not place:
         return f"{file.where((text.split(' ')[0],))}: {text}."
-    value = json.dumps(error["input"], default=str, ensure_ascii=False)
+    written = _written(file.content, full, error["input"])
+    value = json.dumps(written, default=str, ensure_ascii=False)
     if len(value) > VALUE_SHOWN_CHARACTERS:
         value = value[:VALUE_SHOWN_CHARACTERS] + "…"
     if kind == "literal_error":
         allowed = _allowed(model, place)
-        guess = similar(str(error["input"]), allowed) or "."
+        guess = similar(str(written), allowed) or "."
         return f"{file.where(full)}: field {name!r} = {value} is none of {', '.join(allowed)}{guess}"
-    return f"{file.where(full)}: field {name!r} = {value}: {_advice(kind, text, error)}."
+    return f"{file.where(full)}: field {name!r} = {value}: {_advice(kind, text, error, written)}."
 
 
-def _advice(kind: str, text: str, error: Any) -> str:
+def _written(content: Any, place: Place, otherwise: object) -> object:
+    """The value as the file has it (a duration is milliseconds when its limit is checked)."""
+    for part in place:
+        try:
+            content = content[part]
+        except (KeyError, IndexError, TypeError):
+            return otherwise
+    return otherwise if isinstance(content, dict) else content
+
+
+def _advice(kind: str, text: str, error: Any, written: object) -> str:
+    if kind == "less_than_equal" and isinstance(written, str):
+        return f"at most {error['ctx']['le'] // DAY_MS}d"
     if kind == "string_type" and isinstance(error["input"], int | float) and not isinstance(error["input"], bool):
         return f'put it in quotes: "{error["input"]}"'
     if kind == "string_pattern_mismatch":

@@ -31,4 +31,5 @@ def quiet_end(now: int, quiet: QuietHours, zone_name: str) -> int | None:
         day += _DAY
     elif wall >= quiet.end:
         return None
-    return max(instant(day, quiet.end, zone_name), now)
+    ends = (to_ms(datetime.combine(day, quiet.end, tzinfo=zone(zone_name)).replace(fold=fold)) for fold in (0, 1))
+    return next(end for end in ends if end > now)

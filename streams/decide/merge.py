@@ -93,10 +93,12 @@ def _end_own_episodes(other: CustomerState, survivor: str) -> None:
 
 def _drop_decided(state: CustomerState) -> None:
     """What either of the two has decided, the other's timers and slots do not decide again."""
-    state.timers = {name: due for name, due in state.timers.items() if name not in state.decided}
+    waiting: set[str] = set()
     for slot in state.slots.values():
         once = {f"{c.brand}|{c.campaign}|{c.episode}|{c.step}": c for c in reversed(slot.candidates)}
-        slot.candidates = [c for name, c in reversed(once.items()) if name not in state.decided]
+        slot.candidates = [c for name, c in reversed(once.items()) if name not in state.decided and name not in waiting]
+        waiting |= once.keys()
+    state.timers = {n: due for n, due in state.timers.items() if n not in state.decided and n not in waiting}
 
 
 def _one_cart(a: Cart, b: Cart) -> Cart:

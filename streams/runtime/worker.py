@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 STOP_TIMEOUT_S = 25.0
 """After this the process ends without waiting for anything; an open transaction is aborted by the next owner."""
 EXIT_FAILURE = 1
+COLLECT_CYCLES_AFTER = (50_000, 20, 50)
+"""Thresholds of the cycle collector. State is records of numbers and text without cycles; with Python's own thresholds
+it is walked again and again (a backtest of 281,000 lines took 79 s of CPU with them, 66 s with rarer collections)."""
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread may keep the interpreter lock while another waits. Each socket call of a transaction gives it up
 and has to get it back from the consumer thread, which may keep it for Python's 5 ms. A choice, not a
@@ -71,6 +75,7 @@ def run_worker(
     """
     configure_logging(settings.log_level)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.set_threshold(*COLLECT_CYCLES_AFTER)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:

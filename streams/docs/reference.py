@@ -1,0 +1,135 @@
+"""Settings, campaign fields, codes, metrics and commands as Markdown."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+import click
+from prometheus_client.metrics import MetricWrapperBase
+
+import sinks
+import streams
+from schemas.campaigns import OPTIONS, BrandRules, Campaign, Cap, Content, MarketRules, Offer, QuietHours, Step
+from schemas.decisions import OUTCOMES, REASONS
+from schemas.quarantine import QUARANTINE_REASONS
+from streams.docs.markdown import code, codes, model_fields, table, type_text
+from streams.settings import ENV_PREFIX, Settings
+
+HELP_WIDTH = 100
+
+
+def settings() -> str:
+    """Every setting: environment variable, type, default, meaning."""
+    properties = Settings.model_json_schema()["properties"]
+    defaults = Settings().model_dump(mode="json")
+    return table(
+        ("environment variable", "in the file", "type", "default", "meaning"),
+        (
+            (
+                code(ENV_PREFIX + name.upper()),
+                code(name),
+                type_text(field),
+                code(json.dumps(defaults[name]) if isinstance(defaults[name], dict) else defaults[name]),
+                field["description"],
+            )
+            for name, field in properties.items()
+        ),
+    )
+
+
+def campaign_fields() -> str:
+    """The fields of a campaign file."""
+    return _models({"Campaign": Campaign, "Step": Step, "Content": Content, "Offer": Offer})
+
+
+def campaign_options() -> str:
+    """The options of each occasion."""
+    parts = []
+    for occasion, model in OPTIONS.items():
+        fields = model_fields(model) if model.model_fields else "No options."
+        parts.append(f"### {code(occasion)}\n\n{fields}")
+    return "\n\n".join(parts)
+
+
+def brand_fields() -> str:
+    """The fields of a brand file."""
+    return _models({"BrandRules": BrandRules, "MarketRules": MarketRules, "Cap": Cap, "QuietHours": QuietHours})
+
+
+def outcomes() -> str:
+    """Every outcome of a decision."""
+    return _codes("outcome", OUTCOMES)
+
+
+def reasons() -> str:
+    """Every reason of a decision."""
+    return _codes("reason", REASONS)
+
+
+def quarantine_reasons() -> str:
+    """Every reason of quarantine."""
+    return _codes("reason", QUARANTINE_REASONS)
+
+
+def metrics() -> str:
+    """Every metric that a module of ours declares; counters by the name under which Prometheus reads them."""
+    rows = []
+    for metric in _metrics():
+        described = next(iter(metric.describe()))
+        name = described.name + ("_total" if described.type == "counter" else "")
+        rows.append((code(name), described.type, codes(metric._labelnames), described.documentation))
+    return table(("name", "type", "labels", "meaning"), sorted(rows))
+
+
+def commands(root: click.Command, name: str = "cuepoint") -> str:
+    """The help of every command, in the order of the tree."""
+    return "\n\n".join(f"## {path}\n\n```text\n{text}\n```" for path, text in _help(root, click.Context(root), name))
+
+
+def _models(models: Mapping[str, Any]) -> str:
+    return "\n\n".join(
+        f"### {name}\n\n{' '.join((model.__doc__ or '').split()).replace('``', '`')}\n\n{model_fields(model)}"
+        for name, model in models.items()
+    )
+
+
+def _codes(column: str, meanings: Mapping[str, str]) -> str:
+    return table((column, "meaning"), ((code(name), meaning) for name, meaning in meanings.items()))
+
+
+def _metrics() -> list[MetricWrapperBase]:
+    found = {
+        id(value): value
+        for package in (streams, sinks)
+        for module in _modules(package)
+        for value in vars(module).values()
+        if isinstance(value, MetricWrapperBase)
+    }
+    return list(found.values())
+
+
+def _modules(package: ModuleType) -> Iterator[ModuleType]:
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith("__main__"):
+            yield importlib.import_module(module.name)
+
+
+def _help(command: click.Command, parent: click.Context, path: str) -> Iterator[tuple[str, str]]:
+    context = click.Context(
+        command,
+        info_name=path if parent.command is command else path.rsplit(" ", 1)[1],
+        parent=None if parent.command is command else parent,
+        terminal_width=HELP_WIDTH,
+        help_option_names=["-h", "--help"],
+    )
+    yield path, command.get_help(context)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None and not inner.hidden:
+                yield from _help(inner, context, f"{path} {name}")
