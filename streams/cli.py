@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from streams.cli_campaigns import campaigns
-from streams.cli_data import simulate
+from streams.cli_contracts import contracts, docs
+from streams.cli_data import identifier_hash, simulate
 from streams.cli_demo import channel, demo
 from streams.cli_pipeline import backtest, go_live, replay, sink, up, worker
 from streams.cli_platform import broker, topics
@@ -45,6 +46,9 @@ for command in (
     backtest,
     simulate,
     campaigns,
+    identifier_hash,
+    contracts,
+    docs,
     quarantine,
     channel,
     demo,

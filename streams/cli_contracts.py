@@ -29,10 +29,10 @@ def docs() -> None:
 @docs.command("write")
 @click.pass_context
 def docs_write(context: click.Context) -> None:
-    """Write the generated parts of docs/*.md anew."""
+    """Write all that is generated anew: parts of docs/*.md, docs/tables.md, and schemas/json."""
     from streams.docs.pages import write
 
-    _say(write(context.find_root().command))
+    _say([*generate.write(), *write(context.find_root().command)])
 
 
 def _say(touched: Iterable[Path]) -> None:

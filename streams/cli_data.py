@@ -9,7 +9,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from schemas.base import identifier_hash as hash_identifier
 from streams.replay.online_retail_files import find_file
+from streams.settings import load_settings
 from streams.simulate import Simulation, simulate_retailer
 from streams.simulate.retailer import CUSTOMERS_MAX, DAYS_MAX
 
@@ -48,3 +50,13 @@ def print_simulation(simulation: Simulation, out_dir: Path, console: Console) ->
     imperfections = ", ".join(f"{kind.replace('_', ' ')} {count:,}" for kind, count in simulation.imperfections.items())
     console.print(f"Imperfections on purpose: {imperfections or 'none'}")
     console.print(f"Written to {out_dir}; try: cuepoint backtest {out_dir}", soft_wrap=True)
+
+
+@click.command("hash")
+@click.argument("values", nargs=-1)
+def identifier_hash(values: tuple[str, ...]) -> None:
+    """Hash e-mail addresses or phone numbers (arguments, or one a line on standard input) with the secret hash_key."""
+    key = load_settings().hash_key
+    for value in values or (line.strip() for line in click.get_text_stream("stdin")):
+        if value:
+            click.echo(hash_identifier(value, key))

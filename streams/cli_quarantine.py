@@ -19,6 +19,7 @@ from streams.errors import InputError
 from streams.intake.task import SOURCES
 from streams.quarantine import Filter, Quarantined, find, newest, replay, summary
 from streams.replay.control import continue_feed
+from streams.topics_admin import check_topics
 
 LIMIT_DEFAULT = 50
 MESSAGE_SHOWN_CHARACTERS = 160
@@ -102,7 +103,9 @@ def replay_records(
 @click.argument("source", type=click.Choice(SOURCES))
 def continue_source(source: str) -> None:
     """Let intake go on with SOURCE, at which it stopped because too many of its records were bad."""
-    continue_feed(settings(), source)
+    config = settings()
+    check_topics(config, ["control"])
+    continue_feed(config, source)
     click.echo(f"Intake may go on with {source}; start its worker again if it has ended.")
 
 

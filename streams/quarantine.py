@@ -11,6 +11,7 @@ from typing import Any
 
 from schemas.quarantine import (
     HEADER_BYTES,
+    HEADER_KEY,
     HEADER_MESSAGE,
     HEADER_OFFSET,
     HEADER_PARTITION,
@@ -39,8 +40,9 @@ class Quarantined:
     key: str
     at_ms: int
     entry: QuarantineEntry
+    original_key: bytes | None = None
     replay_headers: Headers = ()
-    """Headers of a replay that the original had; they go back with it."""
+    """Headers of a replay that the original had; they go back with it, as its key does."""
 
     @property
     def whole(self) -> bool:
@@ -123,7 +125,7 @@ def replay(settings: Settings, chosen: Filter, corrected: bytes | None = None) -
             client.send(
                 settings.topic(record.entry.topic),
                 record.entry.value if corrected is None else corrected,
-                key=record.key.encode(),
+                key=record.original_key,
                 headers=list(record.replay_headers),
                 partition=_partition(record, settings),
             )
@@ -153,7 +155,8 @@ def _partition(record: Quarantined, settings: Settings) -> int:
 
 
 def _quarantined(record: Any) -> Quarantined:
-    headers = {name: value.decode() for name, value in record.headers if name != REPLAY_HEADER}
+    raw = dict(record.headers)
+    headers = {name: value.decode() for name, value in raw.items() if name not in (REPLAY_HEADER, HEADER_KEY)}
     return Quarantined(
         key=record.key.decode(),
         at_ms=record.timestamp,
@@ -168,5 +171,6 @@ def _quarantined(record: Any) -> Quarantined:
             size=int(headers[HEADER_BYTES]),
             value=record.value or b"",
         ),
+        original_key=raw.get(HEADER_KEY),
         replay_headers=tuple((name, value) for name, value in record.headers if name == REPLAY_HEADER),
     )

@@ -89,8 +89,10 @@ def load_settings(overrides: Mapping[str, Any] | None = None, environ: Mapping[s
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
+        known = Settings.model_fields.get(field.split(".")[0])
+        shown = repr(first.get("input")) if known is None or known.repr else "(hidden)"
         raise SettingsError(
-            f"Setting {field} = {first.get('input')!r}: {first['msg']}. "
+            f"Setting {field} = {shown}: {first['msg']}. "
             f"Set {ENV_PREFIX}{field.upper()} or {field} in {file} to a valid value (docs/configuration.md)."
         ) from error
 

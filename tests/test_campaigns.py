@@ -254,7 +254,7 @@ BRAND_SENTENCES = [
     ),
     (
         BRAND + "caps:\n  - {max: 2, per: 100d}\n",
-        "brand.yaml, line 5: field 'caps.1.per' = \"100d\": Input should be less than or equal to 7948800000.",
+        "brand.yaml, line 5: field 'caps.1.per' = \"100d\": at most 92d.",
     ),
     (
         BRAND + "markets:\n  UK: {zone: Europe/London}\n",
@@ -279,7 +279,6 @@ def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     )
     assert [sentence.split(":")[0] for sentence in found] == [
         "brand.yaml, line 4",
-        "cart.yaml",
         "cart.yaml, line 3",
         "other.yaml is not YAML",
     ]

@@ -91,6 +91,8 @@ def _is_duration(field: dict[str, Any]) -> bool:
 
 
 def _limits(field: dict[str, Any]) -> str:
+    if "exclusiveMinimum" in field:
+        return f" over {field['exclusiveMinimum']:g}"
     least, most = field.get("minimum"), field.get("maximum")
     if least is None and most is None:
         return ""

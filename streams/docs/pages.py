@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from sinks.dictionary import PATH, dictionary
 from streams.docs import contracts, reference
 
 DIRECTORY = Path(__file__).parents[2] / "docs"
@@ -43,11 +44,11 @@ def filled(text: str, root: click.Command) -> str:
 
 
 def write(root: click.Command) -> list[Path]:
-    """Fill in every page that differs; returns those."""
+    """Fill in every page that differs, and the page of tables, which is generated as a whole; returns those."""
     touched = []
     for page in sorted(DIRECTORY.glob("*.md")):
         text = page.read_text(encoding="utf-8")
-        wanted = filled(text, root)
+        wanted = dictionary() if page.name == PATH.name else filled(text, root)
         if wanted != text:
             page.write_text(wanted, encoding="utf-8")
             touched.append(page)

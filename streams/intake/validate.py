@@ -66,7 +66,7 @@ def validate(source: str, value: bytes | None) -> Valid | Rejection:
             "too_large", f"The record has {len(value):,} bytes; the topic takes {RECORD_BYTES_MAX_INPUT:,}. Split it."
         )
     try:
-        event = ADAPTERS[source].validate_json(value)
+        event = ADAPTERS[source].validate_json(value, strict=True)
         return Valid(event, normalise(event))
     except ValidationError as error:
         return _rejection(error)

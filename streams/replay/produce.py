@@ -84,17 +84,28 @@ class Replay:
         await self._producer.start()
         watcher = asyncio.create_task(self._watch_clocks())
         try:
-            for key, record in campaigns:
-                await self._add("campaigns", key.encode(), msgspec.json.encode(record), 0, 0)
-            await self._write(lines, progress)
-            end = end_of_run(self.virtual_now or 0, until, latest_end)
-            await self._mark(end, end_of_replay=True)
-            await self._flush()
-            return end
+            return await self.write(campaigns, lines, until, latest_end, progress)
         finally:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)
             await self._producer.stop()
+
+    async def write(
+        self,
+        campaigns: Iterable[tuple[str, dict[str, Any]]],
+        lines: Iterable[Line],
+        until: int | None,
+        latest_end: int | None,
+        progress: Callable[[Replay], None],
+    ) -> int:
+        """What ``run`` writes, in its order: campaigns, lines with marks between them, the last marks."""
+        for key, record in campaigns:
+            await self._add("campaigns", key.encode(), msgspec.json.encode(record), 0, 0)
+        await self._write(lines, progress)
+        end = end_of_run(self.virtual_now or 0, until, latest_end)
+        await self._mark(end, end_of_replay=True)
+        await self._flush()
+        return end
 
     async def _write(self, lines: Iterable[Line], progress: Callable[[Replay], None]) -> None:
         marked: int | None = None

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import yaml
 from kafka import KafkaConsumer, TopicPartition
 
 from deploy.local.broker import LocalBroker
 from schemas.base import to_ms
-from schemas.topics import CHANNELS
-from streams.replay.control import now, read_control
+from schemas.campaigns import Campaign
+from schemas.topics import CHANNELS, MARK_KEY
+from streams.campaigns import CampaignSet
+from streams.replay.control import now
 from streams.settings import Settings
-from streams.tools import consumer, producer, read_all, read_progress
+from streams.tools import producer, read_all, read_progress
 from streams.topics_admin import delete_topics, ensure_topics
 from streams.up import Fleet, environment, stage_arguments
 from streams.wire import partition_of
@@ -73,31 +76,48 @@ class Pipeline:
         self.settings = settings
         self.restarts: list[str] = []
         ensure_topics(settings)
-        self._fleet = Fleet(settings, stage_arguments(sink=False), self.restarts.append)
+        self._client = KafkaConsumer(
+            bootstrap_servers=settings.bootstrap_servers,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            group_id=None,
+        )
+        self._fleets = [Fleet(settings, stage_arguments(sink=False), self.restarts.append)]
 
     def __enter__(self) -> Pipeline:
-        self._fleet.__enter__()
+        self._fleets[0].__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._fleet.stop()
+        for fleet in self._fleets:
+            fleet.stop()
+        self._client.close()
         delete_topics(self.settings, prefix=self.settings.topic_prefix)
 
     def watch(self) -> None:
         """Start again what died. Raises CuepointError when a process ended with a sentence."""
-        self._fleet.watch()
+        for fleet in self._fleets:
+            fleet.watch()
 
     def kill(self, stage: str) -> None:
         """Kill -9 a worker and start it again at once."""
-        child = next(child for child in self._fleet.children if child.name == stage)
+        child = next(child for child in self._fleets[0].children if child.name == stage)
         assert child.process is not None
         child.process.kill()
         child.process.wait()
-        self._fleet.watch()
+        self.watch()
 
     def log(self, stage: str) -> str:
         """What a worker has logged so far."""
-        return next(child.log.read_text() for child in self._fleet.children if child.name == stage)
+        return (self.settings.state_dir / "log" / f"{stage}.log").read_text()
+
+    def start(self, stage: str) -> None:
+        """Start a worker again that has ended with a sentence."""
+        for fleet in self._fleets:
+            fleet.children[:] = [child for child in fleet.children if child.name != stage]
+        self._fleets.append(Fleet(self.settings, {stage: ["worker", stage]}, self.restarts.append))
+        self._fleets[-1].__enter__()
 
     def wait(self, condition: Callable[[], Any], what: str, timeout_s: float = 60) -> None:
         """Wait for something while the processes are watched."""
@@ -113,8 +133,7 @@ class Pipeline:
 
     def read(self, topic: str) -> list[Any]:
         """Every committed record of a topic as of now; marks left out."""
-        with consumer(self.settings) as client:
-            return [record for record in read_all(client, self.settings, topic) if record.key[:1] != b"\0"]
+        return [record for record in read_all(self._client, self.settings, topic) if record.key != MARK_KEY]
 
     def decisions(self) -> list[dict[str, Any]]:
         """The committed decisions, in the order of each partition."""
@@ -127,9 +146,7 @@ class Pipeline:
     def counts(self) -> dict[str, Counter[str]]:
         """Source -> fate -> number, over all tasks of intake and decide."""
         found: dict[str, Counter[str]] = {}
-        with consumer(self.settings) as client:
-            progress = read_progress(client, self.settings)
-        for row in progress.values():
+        for row in read_progress(self._client, self.settings).values():
             for source, counts in row.counts.items():
                 found.setdefault(source, Counter()).update(counts.model_dump())
         return found
@@ -143,11 +160,6 @@ class Pipeline:
                 client.send(
                     self.settings.topic(topic), value, key=key.encode(), partition=partition_of(key, PARTITIONS)
                 )
-
-    @property
-    def live(self) -> bool:
-        """Whether the pipeline has gone live."""
-        return getattr(read_control(self.settings).get("mode"), "kind", None) == "live"
 
 
 class Clocks:
@@ -221,3 +233,12 @@ def write_lines(directory: Path, lines: Mapping[str, Iterable[Mapping[str, Any] 
             for record in records:
                 file.write((record if isinstance(record, bytes) else msgspec.json.encode(record)) + b"\n")
     return directory
+
+
+def write_campaigns(directory: Path, content: CampaignSet) -> None:
+    """One YAML file a campaign and brand, as marketers write them."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for item in (*content.campaigns, *content.brands):
+        name = item.id if isinstance(item, Campaign) else f"brand-{item.brand}"
+        fields = item.model_dump(mode="json", exclude_none=True)
+        (directory / f"{name}.yaml").write_text(yaml.safe_dump(fields))

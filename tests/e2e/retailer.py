@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from schemas.campaigns import BrandRules, Campaign
 from schemas.topics import RECORD_BYTES_MAX_INPUT
 from streams.backtest import BacktestResult, backtest_lines
@@ -20,7 +18,7 @@ from streams.settings import Settings
 from streams.simulate import simulate_retailer
 from streams.simulate.broken import broken_versions
 from streams.simulate.retailer import START_MS
-from tests.e2e.kit import ROOT, write_lines
+from tests.e2e.kit import ROOT, write_campaigns, write_lines
 from tests.oracle.builders import DAY, HOUR, MINUTE, History
 
 CUSTOMERS, DAYS, SEED = 60, 45, 5
@@ -74,15 +72,6 @@ def small_campaigns() -> CampaignSet:
     rules = BrandRules.model_validate({"brand": OTHER_BRAND, "currency": "GBP", "quiet_hours": quiet})
     campaigns = tuple(Campaign.model_validate(fields) for fields in (*by_id.values(), *extra))
     return CampaignSet(tuple(sorted(campaigns, key=lambda one: one.id)), (rules, *shipped.brands))
-
-
-def write_campaigns(directory: Path, content: CampaignSet) -> None:
-    """One YAML file a campaign and brand, as marketers write them."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for item in (*content.campaigns, *content.brands):
-        name = item.id if isinstance(item, Campaign) else f"brand-{item.brand}"
-        fields = item.model_dump(mode="json", exclude_none=True)
-        (directory / f"{name}.yaml").write_text(yaml.safe_dump(fields))
 
 
 def moment(day: int, hour: int, minute: int = 0) -> int:

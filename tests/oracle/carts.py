@@ -23,12 +23,14 @@ class Cart:
     lines: Sequence[Mapping[str, Any]] = ()
     ordered_at: int | None = None
     """The latest order with the cart's id; older news is ignored."""
+    was_filled: bool = False
     ended: bool = True
     ends: list[int] = field(default_factory=list)
 
     def end(self, now: int) -> None:
-        if not self.ended:
-            self.ended = True
+        """Whatever would end a cart counts as an end, also of one that holds nothing any more."""
+        self.ended = True
+        if self.was_filled:
             self.ends.append(now)
 
     def ignores(self, at: int) -> bool:
@@ -58,6 +60,7 @@ def _update(cart: Cart, event: Event) -> None:
         cart.start = cart.start if cart.ended else min(cart.start, event.at)
         return
     cart.last_at, cart.last_order, cart.lines = event.at, event.order, event.record["lines"]
+    cart.was_filled = cart.was_filled or bool(cart.lines)
     if not cart.lines:
         cart.end(event.eff)
     elif cart.ended:
@@ -73,6 +76,7 @@ def _become_one(mine: Cart, other: Cart, now: int) -> Cart:
         later,
         start=min(starts, default=later.start),
         ordered_at=max(orders, default=None),
+        was_filled=mine.was_filled or other.was_filled,
         ends=sorted([*mine.ends, *other.ends]),
     )
     if one.last_at is not None and one.ignores(one.last_at):

@@ -57,6 +57,7 @@ class Registry:
     def __init__(self) -> None:
         self.owner: dict[str, str] = {}
         self.merged_into: dict[str, str] = {}
+        self.was_merged: set[str] = set()
         self.given_by: dict[str, tuple[int, str]] = {}
         """(at, event id) of the latest link of each identifier."""
 
@@ -77,10 +78,13 @@ class Registry:
         return names[0] if owner is None else self.survivor(owner)
 
     def link(self, event: Event) -> list[Becomes]:
-        """Give the event's identifiers to its customer, unless a later link spoke; the first brings a history along."""
+        """Give the event's identifiers to its customer, unless a later link spoke; the first brings a history along.
+
+        Several identifiers of one event go in the order of their names.
+        """
         customer = self.survivor(event.record["customer_id"])
         steps: list[Becomes] = []
-        for name in links_of(event):
+        for name in sorted(links_of(event)):
             if name not in self.owner:
                 steps.append(Becomes(event.eff, name, customer))
             if (event.at, event.id) > self.given_by.get(name, (-1, "")):
@@ -88,12 +92,16 @@ class Registry:
         return steps
 
     def merge(self, event: Event) -> list[Becomes]:
-        """A CRM order makes one customer of two."""
-        target, source = self.survivor(event.record["customer_id"]), self.survivor(event.record["merged_id"])
-        if source == target:
+        """A CRM order makes one customer of two. Of several for one merged id the first counts; in a circle the last
+        survivor takes all."""
+        target, source = event.record["customer_id"], event.record["merged_id"]
+        if source in self.was_merged or source == target:
             return []
+        self.was_merged.add(source)
+        if self.survivor(target) == source:
+            del self.merged_into[target]
         self.merged_into[source] = target
-        return [Becomes(event.eff, source, target)]
+        return [Becomes(event.eff, source, self.survivor(target))]
 
 
 def resolved(events: Sequence[Event]) -> Iterable[Step]:

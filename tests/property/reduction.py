@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.base import rfc3339
 from tests.oracle import oracle_details
-from tests.property.histories import Case
+from tests.property.cases import Case
 
 Fails = Callable[[Case], bool]
 OPTIONAL = ("arrived_at", "time_zone", "country", "language", "loyalty_cards", "birth_date", "registered_at", "cart_id")

@@ -20,8 +20,8 @@ from streams.backtest import backtest_history
 from tests.oracle import oracle_decisions, oracle_details
 from tests.oracle.builders import DAY, HOUR
 from tests.oracle.history import parse_ms
+from tests.property.cases import SEEDS, Case, cases, delayed, full_case, plain_cases, with_duplicates
 from tests.property.choices import Chooser
-from tests.property.histories import SEEDS, Case, cases, delayed, full_case, plain_cases, with_duplicates
 from tests.property.reduction import described, minimised
 
 Outcomes = set[tuple[str, str, str]]
@@ -29,7 +29,7 @@ Outcomes = set[tuple[str, str, str]]
 WANTED = int(os.environ.get("CUEPOINT_PROPERTY_EXAMPLES", "0"))
 settings.register_profile(
     "ci",
-    max_examples=400,
+    max_examples=300,
     derandomize=True,
     database=None,
     deadline=None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from typing import Any
 
 import msgspec
 from jsonschema import Draft202012Validator, FormatChecker
@@ -31,6 +30,9 @@ def _is_time(value: object) -> bool:
 
 
 VALIDATORS = {contract: Draft202012Validator(json_schema(contract), format_checker=FORMATS) for contract in contracts()}
+ADAPTERS: dict[str, TypeAdapter[BaseModel]] = {
+    contract: TypeAdapter(MODELS[name]) for contract, name in contracts().items() if name != "Envelope"
+}
 
 
 def schema_accepts(contract: str, value: bytes) -> bool:
@@ -40,8 +42,6 @@ def schema_accepts(contract: str, value: bytes) -> bool:
 
 def read(contract: str, value: bytes) -> BaseModel | Envelope:
     """The record by the contract's model. Raises pydantic.ValidationError or msgspec.ValidationError."""
-    model: Any = MODELS[contracts()[contract]]
-    if model is Envelope:
-        return msgspec.json.decode(value, type=Envelope)
-    read_model: BaseModel = TypeAdapter(model).validate_json(value)
-    return read_model
+    if contract in ADAPTERS:
+        return ADAPTERS[contract].validate_json(value)
+    return msgspec.json.decode(value, type=Envelope)

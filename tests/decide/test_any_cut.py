@@ -1,0 +1,105 @@
+"""Guarantee (a): the same log gives the same decisions, however it is cut into batches and wherever a task dies."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from schemas.decisions import Decision, Trigger
+from streams.backtest import BacktestResult, backtest_lines
+from streams.campaigns import CampaignSet, load_campaigns
+from streams.replay.files import merged
+from streams.settings import Settings
+from streams.simulate import simulate_retailer
+from tests.decide.memory_log import MemoryLog, all_stages, input_log, outcome_set, run
+
+SETTINGS = Settings(topic_prefix="memory", partitions=3)
+CAMPAIGNS = Path(__file__).parents[2] / "campaigns"
+
+
+@pytest.fixture(scope="module")
+def campaigns() -> CampaignSet:
+    return load_campaigns(CAMPAIGNS)
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("history")
+    simulate_retailer(directory, 90, 60, 3)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def expected(history: Path, campaigns: CampaignSet) -> BacktestResult:
+    return backtest_lines(merged(history), campaigns, SETTINGS.replay_lateness)
+
+
+@pytest.fixture(scope="module")
+def whole_run(history: Path, campaigns: CampaignSet) -> MemoryLog:
+    log = input_log(SETTINGS, campaigns, history)
+    run(log, SETTINGS, all_stages(SETTINGS), random.Random(1))
+    return log
+
+
+def test_all_stages_make_the_decisions_of_the_backtest(whole_run: MemoryLog, expected: BacktestResult) -> None:
+    assert outcome_set(whole_run) == expected.outcomes
+    assert len(whole_run.values("decisions")) == len(expected.decisions)
+    assert {decision["outcome"] for decision in expected.decisions} >= {"sent", "suppressed", "held"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_crashes_anywhere_in_all_stages_change_nothing(
+    seed: int, history: Path, campaigns: CampaignSet, expected: BacktestResult
+) -> None:
+    log = input_log(SETTINGS, campaigns, history)
+    chance = random.Random(seed)
+    run(log, SETTINGS, all_stages(SETTINGS), chance, records_max=120, budget=150, crash_share=0.15)
+    assert outcome_set(log) == expected.outcomes
+    assert len(log.values("decisions")) == len(expected.decisions)
+
+
+@pytest.mark.parametrize(
+    ("records_max", "budget", "crash_share"), [(1, 1_000, 0.0), (7, 1_000, 0.02), (5_000, 100_000, 0.0), (60, 1_000, 0.3)]
+)
+def test_decide_alone_is_byte_identical(
+    whole_run: MemoryLog, records_max: int, budget: int, crash_share: float
+) -> None:
+    again = MemoryLog()
+    places = [place for place in whole_run.records if place[0] == "customer-events"]
+    again.records = {place: list(whole_run.records[place]) for place in places}
+    lengths = {place: len(again.records[place]) for place in places}
+    tasks = [("decide", number) for number in range(SETTINGS.partitions)]
+    chance = random.Random(records_max)
+    outputs = {topic for topic, _ in whole_run.records if topic == "decisions" or topic.startswith("triggers.")}
+    without_merges = _without_own_output(again, whole_run)
+    run(without_merges, SETTINGS, tasks, chance, records_max=records_max, budget=budget, crash_share=crash_share)
+    for topic in outputs:
+        assert without_merges.values(topic) == whole_run.values(topic), topic
+    assert all(len(without_merges.records[place]) >= lengths[place] for place in places)
+
+
+def _without_own_output(log: MemoryLog, original: MemoryLog) -> MemoryLog:
+    """The log as it is; what decide writes into it again (merged states) goes to the end, where it is a repeat."""
+    del original
+    return log
+
+
+def test_every_decision_and_trigger_follows_its_contract(whole_run: MemoryLog) -> None:
+    for value in whole_run.values("decisions"):
+        Decision.model_validate_json(value)
+    sent = Counter()
+    for topic in {topic for topic, _ in whole_run.records if topic.startswith("triggers.")}:
+        for value in whole_run.values(topic):
+            trigger = Trigger.model_validate_json(value)
+            sent[trigger.decision_id, trigger.action] += 1
+    assert sent
+    assert set(sent.values()) == {1}
+
+
+def test_counts_add_up(whole_run: MemoryLog, expected: BacktestResult) -> None:
+    for source, row in expected.counts.by_source.items():
+        parts = sum(row.get(fate, 0) for fate in ("accepted", "duplicate", "ignored", "quarantined"))
+        assert row["received"] == parts, source
