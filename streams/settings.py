@@ -37,6 +37,11 @@ class Settings(BaseModel):
     web_host: str = Field("127.0.0.1", description="Address of /metrics, /healthz and /readyz.")
     web_port: int = Field(0, ge=0, le=65535, description="Port of /metrics, /healthz, /readyz; 0 takes a free one.")
     batch_records_max: int = Field(5_000, ge=1, description="Records a partition takes into one round.")
+    round_interval_ms: int = Field(
+        0,
+        ge=0,
+        description="Least time between two transactions of a partition: larger ones cost less, and each adds latency.",
+    )
     transaction_steps_max: int = Field(20_000, ge=1, description="Records and timers worked off in one transaction.")
     session_timeout_s: float = Field(10.0, gt=0, description="Kafka consumer session timeout.")
     tick_interval_ms: int = Field(1_000, ge=10, description="Time between two ticks of an idle partition.")

@@ -33,6 +33,7 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     started: list[float] = field(default_factory=list)
     peak_rss_mb: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 class Fleet:
@@ -62,6 +63,7 @@ class Fleet:
             process = child.process
             assert process is not None
             child.peak_rss_mb = max(child.peak_rss_mb, peak_rss_mb(process.pid))
+            child.cpu_seconds = max(child.cpu_seconds, cpu_seconds(process.pid))
             code = process.poll()
             if code is None:
                 continue
@@ -125,9 +127,21 @@ def peak_rss_mb(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process so far (Linux; 0 elsewhere or when it is gone)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def last_words(log: Path) -> str:
-    """The last line of a log that says something."""
+    """The message of the last error in a log, else its last line."""
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    errors = [line for line in lines if '"level": "ERROR"' in line]
+    if errors:
+        return str(json.loads(errors[-1])["message"])
     return lines[-1][:500] if lines else "it said nothing"
 
 

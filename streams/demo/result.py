@@ -79,6 +79,7 @@ def _result(demo: DemoRun, connection: duckdb.DuckDBPyConnection) -> dict[str, A
         "events_per_second": round(demo.events_per_second),
         "seconds": demo.seconds,
         "peak_rss_mb": demo.peak_rss_mb,
+        "cpu_seconds": demo.cpu_seconds,
     }
 
 
@@ -146,9 +147,12 @@ def _costs(demo: DemoRun) -> Table:
     table.add_column("seconds", justify="right")
     table.add_column("process")
     table.add_column("peak MiB", justify="right")
+    table.add_column("CPU s", justify="right")
     steps, processes = list(demo.seconds.items()), list(demo.peak_rss_mb.items())
     for index in range(max(len(steps), len(processes))):
         step = steps[index] if index < len(steps) else ("", "")
         process = processes[index] if index < len(processes) else ("", "")
-        table.add_row(step[0], str(step[1]), process[0], f"{process[1]:,.0f}" if process[0] else "")
+        memory = f"{process[1]:,.0f}" if process[0] else ""
+        cpu = f"{demo.cpu_seconds[process[0]]:,.1f}" if process[0] else ""
+        table.add_row(step[0], str(step[1]), process[0], memory, cpu)
     return table

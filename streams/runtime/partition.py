@@ -80,6 +80,8 @@ class Partition:
         self._round: asyncio.Task[None] | None = None
         self._unfinished = False
         self._tick_at = 0.0
+        self._not_before = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
         self._rounds = metrics.ROUNDS.labels(stage.name, number)
         self._batch_records = metrics.BATCH_RECORDS.labels(stage.name)
         self._queue_records = metrics.QUEUE_RECORDS.labels(stage.name, number)
@@ -109,6 +111,8 @@ class Partition:
         self.ready = False
         self.halted = True
         self._task = None
+        if self._alarm is not None:
+            self._alarm.cancel()
         for inbox in self.inboxes.values():
             inbox.clear()
         self._queue_records.set(0)
@@ -156,9 +160,19 @@ class Partition:
         """Start a round unless one is running, or the partition is not at work."""
         if not self.ready or self.halted or self._round is not None or not self.due:
             return
+        wait_s = 0.0 if self._unfinished else self._not_before - time.monotonic()
+        if wait_s > 0:
+            if self._alarm is None:
+                self._alarm = asyncio.get_running_loop().call_later(wait_s, self._ring)
+            return
+        self._not_before = time.monotonic() + self._settings.round_interval_ms / 1000
         self.round_began = time.monotonic()
         self._round = asyncio.get_running_loop().create_task(self._run_round())
         self._round.add_done_callback(lambda done: self._round_done(done, failed))
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._reader.wake(self.number)
 
     def _round_done(self, done: asyncio.Task[None], failed: Callable[[BaseException], None]) -> None:
         self._round = None

@@ -100,6 +100,7 @@ def _send_back(pipeline: kit.Pipeline, directory: Path, summary: list[dict[str, 
     assert refused.returncode == 2
     assert "--with FILE" in refused.stderr
 
+    kit.succeed(settings, "go-live")
     before = {source: row["accepted"] for source, row in pipeline.counts().items()}
     waiting = [row for row in summary if row["reason"] == "unknown_brand"]
     rules = BrandRules.model_validate({"brand": UNKNOWN, "currency": "GBP"})
@@ -120,16 +121,6 @@ def _send_back(pipeline: kit.Pipeline, directory: Path, summary: list[dict[str, 
 
     wanted = {row["topic"]: before[row["topic"]] + row["count"] for row in waiting}
     wanted["orders"] += 1
-    import time
-
-    time.sleep(6)
-    print("BEFORE", before, "\nNOW", {s: dict(r) for s, r in pipeline.counts().items()}, "\nWANTED", wanted)
-    print(
-        [
-            (r["key"], r["reason"], r["message"])
-            for r in _rows(kit.succeed(settings, "quarantine", "list", "--json", "--limit", "10"))
-        ]
-    )
     pipeline.wait(
         lambda: {source: row["accepted"] for source, row in pipeline.counts().items() if source in wanted} == wanted,
         "what went back is accepted",
@@ -143,10 +134,9 @@ def test_a_broken_feed_stops_intake_until_somebody_says_to_go_on(settings: Setti
         kit.succeed(settings, "go-live")
         good = History().order(kit.now_ms(), {"mug": 1}, customer_id="x")
         pipeline.send("orders", *[b"<html>"] * RUN_MAX, good)
-        with pytest.raises(
-            CuepointError, match=r"intake ended with exit code 2: .*cuepoint quarantine continue orders"
-        ):
+        with pytest.raises(CuepointError, match="intake ended with exit code 2"):
             pipeline.wait(lambda: False, "intake stops")
+        assert "cuepoint quarantine continue orders" in pipeline.log("intake")
         assert len(pipeline.read("quarantine")) == RUN_MAX, "the quarantine is committed first"
         assert pipeline.counts()["orders"]["accepted"] == 0
 
