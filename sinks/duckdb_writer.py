@@ -10,12 +10,12 @@ from pathlib import Path
 import duckdb
 
 from sinks import metrics
-from sinks.failpoints import failpoint
 from sinks.failures import sink_error
 from sinks.ingest import TOPICS, Insert, is_mark
 from sinks.layout import open_database
 from sinks.protocol import Batch, SinkRecord, TopicPartition
 from sinks.snapshots import publish
+from streams.runtime.failpoints import failpoint
 
 _UNREADABLE = (
     duckdb.ConversionException,

@@ -18,9 +18,9 @@ import duckdb
 
 from sinks import metrics
 from sinks.columns import quote
-from sinks.failpoints import failpoint
 from sinks.failures import sink_error
 from sinks.tables import RAW_TABLES
+from streams.runtime.failpoints import failpoint
 
 LATEST = "latest.duckdb"
 """Name of the link to the newest snapshot."""

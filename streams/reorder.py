@@ -54,13 +54,15 @@ class _Run:
             self._file.write(value)
         self._file.seek(0)
 
+    def __del__(self) -> None:
+        self._file.close()
+
     def __iter__(self) -> Iterator[Waiting]:
         while self.left:
             number, offset, size = map(int, self._file.readline().split())
             event = decode_envelope(self._file.read(size))
             self.left -= 1
             yield Waiting(*key_of(event), number, offset, event)
-        self._file.close()
 
 
 class ReorderBuffer:
@@ -86,7 +88,7 @@ class ReorderBuffer:
         """Add an event."""
         self._number += 1
         heapq.heappush(self._heap, Waiting(*key_of(event), self._number, offset, event))
-        if len(self._heap) > self._in_memory_max:
+        if len(self._heap) - len(self._runs) > self._in_memory_max:
             self._spill()
 
     def next_eff(self) -> int | None:

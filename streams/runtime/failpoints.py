@@ -12,10 +12,13 @@ from typing import Literal, get_args
 
 from streams.errors import SettingsError
 
-Failpoint = Literal[
+RuntimeFailpoint = Literal[
     "after_fence", "in_restore", "before_outputs", "after_outputs", "before_offsets", "before_commit", "after_commit"
 ]
-FAILPOINTS: tuple[Failpoint, ...] = get_args(Failpoint)
+SinkFailpoint = Literal["sink_before_commit", "sink_after_commit", "in_snapshot"]
+Failpoint = RuntimeFailpoint | SinkFailpoint
+RUNTIME_FAILPOINTS: tuple[str, ...] = get_args(RuntimeFailpoint)
+FAILPOINTS: tuple[str, ...] = (*RUNTIME_FAILPOINTS, *get_args(SinkFailpoint))
 EXIT_CODE = 86
 
 

@@ -141,9 +141,7 @@ class Committed:
             enable_auto_commit=False,
             group_id=None,
         )
-        self._consumer.assign(
-            [TopicPartition(settings.topic(topic), number) for number in range(settings.partitions)]
-        )
+        self._consumer.assign([TopicPartition(settings.topic(topic), number) for number in range(settings.partitions)])
 
     def __enter__(self) -> Committed:
         return self

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.runtime.failpoints import EXIT_CODE, FAILPOINTS
+from streams.runtime.failpoints import EXIT_CODE, RUNTIME_FAILPOINTS
 from streams.settings import Settings
 from tests.runtime.kit import Worker, check_counts, make_counting_topics, produce
 
@@ -24,12 +24,10 @@ def counting(settings: Settings) -> Settings:
 
 def test_a_death_at_each_failpoint_is_seen_and_changes_nothing(counting: Settings, tmp_path: Path) -> None:
     produced = 0
-    for name in sorted(FAILPOINTS, key="in_restore".__eq__):  # a restore needs a table, so it comes last
+    for name in sorted(RUNTIME_FAILPOINTS, key="in_restore".__eq__):  # a restore needs a table, so it comes last
         produce(counting, "numbers", produced, 200, transactional=True)
         produced += 200
-        worker = Worker(
-            counting, tmp_path, name, CUEPOINT_FAILPOINTS=f"{name}:2", CUEPOINT_INSTANCE_ID="the-only-one"
-        )
+        worker = Worker(counting, tmp_path, name, CUEPOINT_FAILPOINTS=f"{name}:2", CUEPOINT_INSTANCE_ID="the-only-one")
         try:
             assert worker.process.wait(30) == EXIT_CODE, name
         finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from schemas.topics import MARK_KEY
 from sinks.ingest import TOPICS
 from sinks.protocol import SinkRecord
 from sinks.snapshots import snapshots
+from streams.runtime.failpoints import EXIT_CODE
 from streams.settings import Settings
 from streams.topics_admin import delete_topics, ensure_topics
 from tests.sinks.builders import DAY, T0, FakeRecord, decision, feedback, line, order, records
@@ -56,7 +56,7 @@ def test_a_kill_loses_and_doubles_nothing(topics: Settings, failpoints: str) -> 
     produce(topics, "customer-events", written)
     produce(topics, "decisions", decisions(200))
     code, log = drain_sink(topics, records_max=60, failpoints=failpoints)
-    assert code == -signal.SIGKILL, log
+    assert code == EXIT_CODE, log
     assert failpoint_log(topics).read_text() == failpoints.partition(":")[0] + "\n"
     assert drain_sink(topics, records_max=60)[0] == 0
     for table, expected in (("raw.customer_events", 300), ("raw.event_lines", 300), ("raw.decisions", 200)):
