@@ -228,6 +228,7 @@ class CustomerFold:
         for field in CustomerState.__struct_fields__:
             if field not in ("version", "customer", "recent_ids"):
                 setattr(state, field, getattr(empty, field))
+        state.forget_derived()
 
 
 def is_copy(state: CustomerState, event: Envelope) -> bool:

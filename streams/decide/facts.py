@@ -42,11 +42,21 @@ def apply(state: CustomerState, event: Envelope) -> None:
         state.markets[event.brand] = (event.market, event.eff)
     function = _APPLY.get(event.type)
     if function is not None:
+        if event.type in TRADE_TYPES:
+            state.forget_derived()
         function(state, event)
 
 
 def matched_returns(state: CustomerState, brand: str) -> Matched:
     """Match the brand's returns to purchase lines; what matches nothing waits."""
+    derived, key = state.derived, f"matched {brand}"
+    if key not in derived:
+        derived[key] = _match_returns(state, brand)
+    found: Matched = derived[key]
+    return found
+
+
+def _match_returns(state: CustomerState, brand: str) -> Matched:
     matched: Matched = {}
     returns = [r for r in state.returns.values() if r.brand == brand and not r.void]
     if not returns:
@@ -99,10 +109,13 @@ def is_kept(purchase: Purchase, matched: Matched) -> bool:
 
 def kept_purchases(state: CustomerState, brand: str) -> list[Purchase]:
     """The brand's kept purchases, oldest first (by time, then id)."""
-    matched = matched_returns(state, brand)
-    kept = [p for p in state.purchases.values() if p.brand == brand and is_kept(p, matched)]
-    kept.sort(key=lambda p: (p.at, p.id))
-    return kept
+    derived, key = state.derived, f"kept {brand}"
+    if key not in derived:
+        matched = matched_returns(state, brand)
+        kept = [p for p in state.purchases.values() if p.brand == brand and is_kept(p, matched)]
+        derived[key] = sorted(kept, key=lambda p: (p.at, p.id))
+    found: list[Purchase] = derived[key]
+    return found
 
 
 def bought_since(state: CustomerState, brand: str, since: int) -> tuple[dict[str, int], list[Purchase]]:
@@ -133,6 +146,7 @@ def fold(state: CustomerState, now: int) -> None:
     if old:
         for key in [key for key, item in state.returns.items() if item.at < horizon]:
             del state.returns[key]
+        state.forget_derived()
     if len(state.purchases) > PURCHASES_MAX:
         for purchase in sorted(state.purchases.values(), key=lambda p: (p.at, p.id))[:-PURCHASES_MAX]:
             del state.purchases[f"{purchase.brand}|{purchase.id}"]

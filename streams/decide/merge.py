@@ -57,6 +57,7 @@ def absorb(state: CustomerState, event: Envelope) -> None:
     for key, cart in other.carts.items():
         same = state.carts.get(key)
         state.carts[key] = cart if same is None else _one_cart(same, cart)
+    state.forget_derived()
     state.purchases = {**other.purchases, **state.purchases}
     state.returns = {**other.returns, **state.returns}
     for name, due in other.timers.items():

@@ -5,6 +5,8 @@ Every bound has a name here; what exceeds one is folded or dropped oldest first,
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from schemas.envelope import Envelope
@@ -159,8 +161,12 @@ class Profile(_Row):
     company: bool = False
 
 
-class CustomerState(_Row):
-    """Everything that decisions about one customer rest on."""
+class CustomerState(_Row, dict=True):
+    """Everything that decisions about one customer rest on.
+
+    ``derived`` (in the instance's ``__dict__``, never encoded) remembers what follows from purchases and returns;
+    whoever changes those calls ``forget_derived``.
+    """
 
     version: int
     customer: str
@@ -196,6 +202,15 @@ class CustomerState(_Row):
     """States that came before they were announced."""
     parked: list[Envelope] = msgspec.field(default_factory=list)
     """Events that wait for a merge."""
+
+    @property
+    def derived(self) -> dict[str, Any]:
+        """What was computed from purchases and returns since they last changed."""
+        return self.__dict__.setdefault("_derived", {})  # type: ignore[no-any-return]
+
+    def forget_derived(self) -> None:
+        """Purchases or returns have changed."""
+        self.__dict__.pop("_derived", None)
 
     @property
     def known(self) -> bool:

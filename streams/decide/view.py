@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from schemas.base import from_ms
 from streams.decide.facts import Matched, bought_since, kept_purchases, matched_returns
@@ -12,14 +12,12 @@ from streams.decide.state import CustomerState, Purchase
 
 @dataclass(slots=True)
 class View:
-    """A customer at a logical time ``now`` (milliseconds). It remembers what it computes: make a new one per event."""
+    """A customer at a logical time ``now`` (milliseconds)."""
 
     state: CustomerState
     now: int
     rules: RuleSet
     catalogue: Rules
-    _matched: dict[str, Matched] = field(default_factory=dict)
-    _kept: dict[str, list[Purchase]] = field(default_factory=dict)
 
     def brand(self, brand: str) -> Brand | None:
         """The brand's rules; None: not published."""
@@ -31,15 +29,11 @@ class View:
 
     def matched(self, brand: str) -> Matched:
         """What came back, by purchase line."""
-        if brand not in self._matched:
-            self._matched[brand] = matched_returns(self.state, brand)
-        return self._matched[brand]
+        return matched_returns(self.state, brand)
 
     def kept(self, brand: str) -> list[Purchase]:
         """The brand's kept purchases, oldest first."""
-        if brand not in self._kept:
-            self._kept[brand] = kept_purchases(self.state, brand)
-        return self._kept[brand]
+        return kept_purchases(self.state, brand)
 
     def bought_since(self, brand: str, since: int) -> tuple[dict[str, int], list[Purchase]]:
         """Product -> quantity bought at or after ``since``; and the purchases, oldest first."""

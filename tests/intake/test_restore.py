@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +17,8 @@ from tests.intake.kit import BRANDS, DAY_PART_MS, NOON, REPLAY, Feed, event, goo
 from tests.oracle.builders import MINUTE
 
 GOOD = good_records()
-RESTART_SHARE = 0.4
+RESTARTS = 6
+DEATH_SHARE = 0.3
 Written = Counter[tuple[str, int, bytes | None, bytes | None]]
 
 
@@ -46,15 +46,14 @@ def history(seed: int, length: int) -> Feed:
 
 
 class Run:
-    """Drives a task over a feed with any batches, budgets and restarts."""
+    """Drives a task over a feed with any batches and budgets, and so many restarts."""
 
-    def __init__(self, feed: Feed, seed: int, restart_share: float) -> None:
+    def __init__(self, feed: Feed, seed: int, restarts: int) -> None:
         self.feed = feed
         self.random = Random(seed)
-        self.restart_share = restart_share
+        self.restarts_left = restarts
         self.written: Written = Counter()
         self.marks: list[int] = []
-        self.restarts = 0
         self._state: list[tuple[bytes, bytes]] = []
         self._read: dict[str, int] = {}
         self.task: IntakeTask = new_task()
@@ -63,8 +62,7 @@ class Run:
         """Feed everything; control first, so that both runs know the same brands."""
         for topics in (("control",), SOURCES):
             while self._left(topics):
-                if self.random.random() < self.restart_share:
-                    self._restart()
+                self._dies()
                 for topic in topics:
                     records = self.feed.records.get(topic, [])
                     start = self._read.get(topic, 0)
@@ -80,9 +78,8 @@ class Run:
     def _work(self) -> None:
         while True:
             effects = self.task.step(self.random.choice((1, 7, 1_000)))
-            if not effects.empty and self.random.random() < self.restart_share:
-                self._restart()  # the transaction was aborted: nothing of it was written
-                return
+            if not effects.empty and self._dies():
+                return  # the transaction was aborted: nothing of it was written
             self._commit(effects)
             if not effects.more:
                 return
@@ -94,8 +91,10 @@ class Run:
         if effects.state:
             self._state = state_of(effects)
 
-    def _restart(self) -> None:
-        self.restarts += 1
+    def _dies(self) -> bool:
+        if not self.restarts_left or self.random.random() > DEATH_SHARE:
+            return False
+        self.restarts_left -= 1
         self.task = new_task()
         self.task.load(self._state)
         starts = self.task.start_offsets()
@@ -103,6 +102,7 @@ class Run:
         if self._read["control"] < len(self.feed.records["control"]):
             self.task.take("control", self.feed.records["control"][self._read["control"] :])
             self._read["control"] = len(self.feed.records["control"])
+        return True
 
 
 @settings(max_examples=60, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
@@ -110,12 +110,7 @@ class Run:
 def test_any_cut_writes_the_same(seed: int, length: int) -> None:
     feed = history(seed, length)
     whole = Run(feed, seed, 0).finish()
-    cut = Run(feed, seed + 1, RESTART_SHARE).finish()
+    cut = Run(feed, seed + 1, RESTARTS).finish()
     assert cut.written == whole.written
     assert cut.task.counts.by_source == whole.task.counts.by_source
     assert max(whole.written.values()) == 1
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_the_runs_are_cut(seed: int) -> None:
-    assert Run(history(seed, 100), seed, RESTART_SHARE).finish().restarts > 3
