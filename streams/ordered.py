@@ -94,6 +94,8 @@ class OrderedTask(ABC):
             self._stored_next = position.next
             self.clock.load(position.marks)
         self.restore(table.items(), position)
+        clock = self.clock.value
+        self._advancing = clock is not None and tuple(self.through()) < (clock,)
 
     def start_offsets(self) -> Mapping[str, int]:
         """See ``streams.task.Task``."""
@@ -113,8 +115,8 @@ class OrderedTask(ABC):
     def step(self, budget: int) -> Effects:
         """See ``streams.task.Task``. A clock that moved is followed to its end or the budget before more is read."""
         left = budget
-        while left > 0 and (self._advancing or self._inbox):
-            if self._advancing:
+        while left > 0 and (self._may_advance or self._inbox):
+            if self._may_advance:
                 clock = self.clock.value
                 assert clock is not None
                 taken = self.advance(clock, budget)
@@ -126,13 +128,23 @@ class OrderedTask(ABC):
             else:
                 self._read(self._inbox.popleft())
                 left -= 1
-        effects = Effects(more=self._advancing or bool(self._inbox))
+        effects = Effects(more=self._may_advance or bool(self._inbox))
         if self._unsaved:
             self.collect(effects)
             effects.state.append((POSITION_KEY, self._position()))
             effects.offsets[self.topic] = self._next
             self._unsaved = False
         return effects
+
+    @property
+    def _rereading(self) -> bool:
+        """After a restart, before all that was read then has been read again."""
+        return self._next < self._stored_next
+
+    @property
+    def _may_advance(self) -> bool:
+        """Whether the clock has moved on; not before all that may wait is in the buffer again."""
+        return self._advancing and not self._rereading
 
     def _read(self, record: Record) -> None:
         again = record.offset < self._stored_next

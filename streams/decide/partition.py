@@ -21,7 +21,7 @@ from streams.progress import BEGINNING
 from streams.reorder import ReorderBuffer, key_of
 
 Key = tuple[Any, ...]
-"""Place in the order: (time, 0, rank of kind, event id) or (due, 1 or 2, customer, timer name)."""
+"""Place in the order: (time, 0, rank of kind, event id, offset) or (due, 1 or 2, customer, timer name)."""
 BROADCAST = frozenset({"campaign.published", "campaign.withdrawn", "brand.published", "catalog.item"})
 
 
@@ -100,7 +100,7 @@ class Partition:
 
     def take(self, event: Envelope, offset: int) -> None:
         """Accept an event: it waits for the clock, or applies where it is read when the clock has passed it."""
-        if key_of(event) <= self.through:
+        if (*key_of(event), offset) <= self.through:
             event.eff = max(event.eff, self.through[0]) if event.type != "merge.in" else event.eff
             self._apply(event)
             self._sound()
@@ -109,7 +109,7 @@ class Partition:
 
     def take_again(self, event: Envelope, offset: int) -> None:
         """Accept an event that was read before a restart: what was applied then is passed over."""
-        if key_of(event) > self.through:
+        if (*key_of(event), offset) > self.through:
             self._waiting.push(event, offset)
 
     def advance(self, clock: int, steps: int) -> int:
@@ -124,7 +124,7 @@ class Partition:
                 return taken
             if event_at <= alarm_at:
                 entry = waiting.pop()
-                self.through = entry.key
+                self.through = (*entry.key, entry.offset)
                 self._apply(entry.event)
             else:
                 alarm = heapq.heappop(alarms)

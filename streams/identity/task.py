@@ -40,7 +40,7 @@ class IdentityFold:
 
     def take(self, event: Envelope, offset: int, again: bool = False) -> None:
         """Accept an event: it waits for the clock, or applies at once when the clock has passed it."""
-        if key_of(event) > self.through:
+        if (*key_of(event), offset) > self.through:
             self._waiting.push(event, offset)
         elif not again:
             self.table.apply(event, self.outgoing.append)
@@ -54,7 +54,7 @@ class IdentityFold:
                 self.through = max(self.through, (clock,))
                 return taken
             entry = waiting.pop()
-            self.through = entry.key
+            self.through = (*entry.key, entry.offset)
             self.table.apply(entry.event, self.outgoing.append)
             taken += 1
         return taken

@@ -17,7 +17,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from deploy.local.broker import LocalBroker
 from schemas.base import to_ms
-from schemas.campaigns import Campaign
+from schemas.campaigns import BrandRules, Campaign
 from schemas.topics import CHANNELS, MARK_KEY
 from streams.campaigns import CampaignSet
 from streams.replay.control import now
@@ -191,6 +191,10 @@ class Clocks:
                     self._clocks[row["partition"]] = row["clock"] or 0
         return min(self._clocks.values()) if len(self._clocks) == PARTITIONS else None
 
+    def wait(self, pipeline: Pipeline, moment: int) -> None:
+        """Wait until the slowest clock has reached ``moment``."""
+        pipeline.wait(lambda: (self.slowest() or 0) >= moment, f"the clock reaches {moment}")
+
 
 def aborted_records(settings: Settings, topics: Iterable[str]) -> int:
     """Records that were written and never committed: those that only an uncommitted reader sees."""
@@ -238,7 +242,8 @@ def write_lines(directory: Path, lines: Mapping[str, Iterable[Mapping[str, Any] 
 def write_campaigns(directory: Path, content: CampaignSet) -> None:
     """One YAML file a campaign and brand, as marketers write them."""
     directory.mkdir(parents=True, exist_ok=True)
-    for item in (*content.campaigns, *content.brands):
+    items: list[Campaign | BrandRules] = [*content.campaigns, *content.brands]
+    for item in items:
         name = item.id if isinstance(item, Campaign) else f"brand-{item.brand}"
         fields = item.model_dump(mode="json", exclude_none=True)
         (directory / f"{name}.yaml").write_text(yaml.safe_dump(fields))

@@ -17,6 +17,7 @@ from streams.intake.feed_limit import RUN_MAX
 from streams.replay.produce import LINE_BYTES_MAX
 from streams.settings import Settings
 from streams.simulate.broken import broken_versions
+from streams.wire import partition_of
 from tests.e2e import kit
 from tests.e2e.shop import REMINDER_MS, campaign, shop_campaigns
 from tests.oracle.builders import HOUR, History, t
@@ -132,7 +133,10 @@ def test_a_broken_feed_stops_intake_until_somebody_says_to_go_on(settings: Setti
     with kit.Pipeline(settings) as pipeline:
         kit.succeed(settings, "campaigns", "publish", tmp_path / "campaigns")
         kit.succeed(settings, "go-live")
-        good = History().order(kit.now_ms(), {"mug": 1}, customer_id="x")
+        behind = next(
+            name for name in "abcdefgh" if partition_of(name, kit.PARTITIONS) == partition_of("?", kit.PARTITIONS)
+        )
+        good = History().order(kit.now_ms(), {"mug": 1}, customer_id=behind)
         pipeline.send("orders", *[b"<html>"] * RUN_MAX, good)
         with pytest.raises(CuepointError, match="intake ended with exit code 2"):
             pipeline.wait(lambda: False, "intake stops")

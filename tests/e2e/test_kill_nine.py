@@ -72,7 +72,7 @@ def kill_workers(pipeline: kit.Pipeline, clocks: kit.Clocks, replay: subprocess.
     killed_at: list[int] = []
     for number, victim in enumerate(victims):
         moment = START_MS + round((number + random.random()) * share * DAY)
-        pipeline.wait(lambda moment=moment: (clocks.slowest() or 0) >= moment, f"the clock passes {moment}")
+        clocks.wait(pipeline, moment)
         assert replay.poll() is None, "the replay ended before the kills did"
         reached = clocks.slowest()
         assert reached is not None

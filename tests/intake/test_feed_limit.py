@@ -7,6 +7,7 @@ import pytest
 from streams.errors import FeedError
 from streams.intake.feed_limit import RUN_MAX, SHARE_MAX_PERCENT, WINDOW_RECORDS, FeedLimit
 from streams.intake.task import SOURCES, IntakeTask
+from streams.task import Record
 from tests.intake.kit import (
     ALL,
     BRANDS,
@@ -27,7 +28,7 @@ from tests.intake.kit import (
 ORDER = good_records()["orders"]
 
 
-def bad(feed: Feed, number: int = 1) -> list[object]:
+def bad(feed: Feed, number: int = 1) -> list[Record]:
     return [feed.add("orders", b"<html>", replayed=(NOON, NOON)) for _ in range(number)]
 
 
@@ -35,7 +36,7 @@ def stopped(feed: Feed) -> tuple[IntakeTask, list[tuple[bytes, bytes]]]:
     """A task that has just met the limit of a run, with one good record behind it; and its state."""
     task = started(feed, BRANDS, REPLAY)
     give(task, *feed.marks(NOON))
-    task.take("orders", [*bad(feed, RUN_MAX), feed.add("orders", ORDER, replayed=(NOON, NOON))])  # type: ignore[list-item]
+    task.take("orders", [*bad(feed, RUN_MAX), feed.add("orders", ORDER, replayed=(NOON, NOON))])
     effects = task.step(10 * RUN_MAX)
     assert reasons(effects) == ["not_json"] * RUN_MAX
     assert effects.offsets["orders"] == 1 + RUN_MAX, "the mark and what was bad"
@@ -75,7 +76,7 @@ def test_it_goes_on_when_told(restarted: bool) -> None:
     task.tick(NOON, ALL)
     assert [envelope.id for envelope in envelopes(task.step(100))] == [ORDER["event_id"]]
     assert task.held() == frozenset()
-    give(task, *bad(feed, RUN_MAX - 1))  # type: ignore[arg-type]
+    give(task, *bad(feed, RUN_MAX - 1))
     task.tick(NOON, ALL)
     task.step(100)
 
