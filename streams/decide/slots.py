@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from schemas.base import rfc3339
 from streams.decide.gates import Standing, standing
 from streams.decide.gates.base import Answer
 from streams.decide.gates.frequency_cap import frequency_cap
@@ -115,8 +116,9 @@ def _still(fold: CustomerFold, view: View, candidate: Candidate, channel: str) -
         fold.decide(view, last, episode, "suppressed", gone.reason, channel=channel, verdict=gone)
         return None
     if view.now > candidate.valid_until:
-        late = Verdict("suppress", "expired", value="validity is over")
-        fold.decide(view, campaign, episode, "suppressed", "expired", channel=channel, verdict=late)
+        answer = Answer("validity", "expired", f"valid until {rfc3339(candidate.valid_until)}")
+        waited = Verdict("go", value="waited in its slot")
+        fold.decide(view, campaign, episode, "suppressed", "expired", channel=channel, answers=[answer], verdict=waited)
         return None
     after = campaign.campaign.steps[candidate.step - 1].after
     verdict = OCCASIONS[campaign.campaign.occasion].check(view, campaign, candidate.brand, candidate.episode, after)

@@ -67,12 +67,17 @@ def _result(demo: DemoRun, connection: duckdb.DuckDBPyConnection) -> dict[str, A
         "SELECT campaign, outcome, reason, count(*) FROM raw.decisions GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     live = set(connection.sql("SELECT DISTINCT decision_id, outcome, reason FROM raw.decisions").fetchall())
+    gates = connection.sql(
+        "SELECT g.gate, count(*), count(*) FILTER (NOT g.passed) FROM (SELECT unnest(gates) AS g FROM raw.decisions) "
+        "GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
     return {
         "inputs": {source: dict(zip(names, row, strict=True)) for source, *row in inputs},
         "decisions": [
             {"campaign": campaign, "outcome": outcome, "reason": reason, "count": count}
             for campaign, outcome, reason, count in decisions
         ],
+        "gates": [{"gate": gate, "asked": asked, "stopped": stopped} for gate, asked, stopped in gates],
         "live_equals_backtest": live == demo.backtest.outcomes,
         "only_live": len(live - demo.backtest.outcomes),
         "only_backtest": len(demo.backtest.outcomes - live),
@@ -92,6 +97,7 @@ def _print(demo: DemoRun, connection: duckdb.DuckDBPyConnection, result: dict[st
         decisions_table((row["campaign"], row["outcome"], row["reason"], row["count"]) for row in result["decisions"])
     )
     console.print(_suppressions(connection))
+    console.print(_gates(result["gates"]))
     _explain(console, connection)
     _compare(console, demo, result)
     console.print(_costs(demo))
@@ -114,6 +120,16 @@ def _suppressions(connection: duckdb.DuckDBPyConnection) -> Table:
     ).fetchall()
     for reason, count in rows:
         table.add_row(reason, REASONS[reason], f"{count:,}")
+    return table
+
+
+def _gates(rows: list[dict[str, Any]]) -> Table:
+    table = Table(title="Gates", title_justify="left")
+    table.add_column("gate")
+    for name in ("asked", "stopped a message"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(row["gate"], f"{row['asked']:,}", f"{row['stopped']:,}")
     return table
 
 

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.local.broker import LocalBroker
 from schemas.base import from_ms
-from streams.backtest import BacktestResult, backtest_lines
+from streams.backtest import BacktestResult, Line, backtest_lines
 from streams.campaigns import CampaignSet, known_brands, load_campaigns, records
 from streams.cli_data import find_dataset, print_simulation
 from streams.errors import InputError
@@ -34,6 +34,7 @@ SEED = 1
 DEMO_SETTINGS = {"partitions": 2, "round_interval_ms": 250, "replay_ahead_ms": 30 * 86_400_000}
 """A replay wants throughput, not latency: fewer and larger transactions, and more of them under way."""
 WATCH_S = 0.25
+SHOW_EVERY_LINES = 2_000
 
 
 @dataclass
@@ -50,10 +51,11 @@ class DemoRun:
     simulation: Simulation | None = None
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Time a step and say that it is done."""
+    def step(self, name: str, spinner: bool = True) -> Iterator[None]:
+        """Time a step and say that it is done. ``spinner``: show that something happens (the step shows nothing)."""
         began = time.monotonic()
-        yield
+        with self.console.status(name) if spinner else nullcontext():
+            yield
         self.seconds[name] = round(time.monotonic() - began, 1)
         self.console.print(f"[green]done[/] {name} ({self.seconds[name]:.1f} s)")
 
@@ -83,7 +85,7 @@ def run_demo(settings: Settings, data: list[Path], campaign_dir: Path, customers
             demo.settings = demo.settings.model_copy(update={"bootstrap_servers": broker.bootstrap_servers})
             ensure_topics(demo.settings)
         _pipeline(demo, campaigns, directory / "input", broker.pid)
-    with demo.step("backtest"):
+    with demo.step("backtest", spinner=False):
         demo.backtest = _backtest(demo, campaigns, directory / "input")
     return demo
 
@@ -126,7 +128,7 @@ def _pipeline(demo: DemoRun, campaigns: CampaignSet, directory: Path, broker_pid
     with Fleet(demo.settings, arguments, demo.console.print) as fleet:
         with demo.step("stages"):
             control.begin_replay(demo.settings, known_brands(campaigns), hand_over=True)
-        with demo.step("replay"):
+        with demo.step("replay", spinner=False):
             asyncio.run(_replay(demo, fleet, campaigns, directory))
         with demo.step("stop"):
             fleet.watch()
@@ -142,9 +144,8 @@ def _pipeline(demo: DemoRun, campaigns: CampaignSet, directory: Path, broker_pid
 
 async def _replay(demo: DemoRun, fleet: Fleet, campaigns: CampaignSet, directory: Path) -> None:
     total = sum(demo.simulation.lines.values()) if demo.simulation else 0
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f}"))
     replay = Replay(demo.settings, demo.settings.replay_lateness)
-    with Progress(*columns, TimeElapsedColumn(), console=demo.console) as bars:
+    with _bars(demo.console) as bars:
         written = bars.add_task("lines written", total=total)
 
         def show(run: Replay) -> None:
@@ -181,4 +182,19 @@ def _drain_sink(settings: Settings) -> None:
 
 
 def _backtest(demo: DemoRun, campaigns: CampaignSet, directory: Path) -> BacktestResult:
-    return backtest_lines(merged(directory), campaigns, demo.settings.replay_lateness)
+    with _bars(demo.console) as bars:
+        task = bars.add_task("lines decided again, without Kafka", total=demo.lines)
+
+        def lines() -> Iterator[Line]:
+            for number, line in enumerate(merged(directory), 1):
+                if number % SHOW_EVERY_LINES == 0:
+                    bars.update(task, completed=number)
+                yield line
+            bars.update(task, completed=demo.lines)
+
+        return backtest_lines(lines(), campaigns, demo.settings.replay_lateness)
+
+
+def _bars(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f}"))
+    return Progress(*columns, TimeElapsedColumn(), console=console)
