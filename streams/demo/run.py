@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -16,11 +15,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.local.broker import LocalBroker
 from schemas.base import from_ms
 from streams.backtest import BacktestResult, Line, backtest_lines
 from streams.campaigns import CampaignSet, known_brands, load_campaigns, records
 from streams.cli_data import find_dataset, print_simulation
+from streams.demo.broker import DemoBroker
 from streams.errors import InputError
 from streams.replay import control
 from streams.replay.files import merged
@@ -75,14 +74,12 @@ def run_demo(settings: Settings, data: list[Path], campaign_dir: Path, customers
     demo = DemoRun(settings.model_copy(update={"state_dir": directory, **DEMO_SETTINGS}), Console())
     campaigns = load_campaigns(campaign_dir)
     with ExitStack() as stack:
-        broker = LocalBroker(directory / "broker")
-        starting = _Starting(broker)
-        stack.callback(broker.stop)
+        broker = DemoBroker(demo.settings, directory / "broker")
+        stack.callback(broker.close)
         with demo.step("input"):
             demo.simulation = _input(demo, directory / "input", data, customers, days)
         with demo.step("broker and topics"):
-            starting()
-            demo.settings = demo.settings.model_copy(update={"bootstrap_servers": broker.bootstrap_servers})
+            demo.settings = broker.ready()
             ensure_topics(demo.settings)
         _pipeline(demo, campaigns, directory / "input", broker.pid)
     with demo.step("backtest", spinner=False):
@@ -100,27 +97,6 @@ def _input(demo: DemoRun, out_dir: Path, data: list[Path], customers: int, days:
         simulation = simulate_retailer(out_dir, customers, days, SEED)
     print_simulation(simulation, out_dir, demo.console)
     return simulation
-
-
-class _Starting:
-    """The broker starts in the background; calling it waits, and raises what went wrong."""
-
-    def __init__(self, broker: LocalBroker) -> None:
-        self._error: BaseException | None = None
-        self._broker = broker
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def __call__(self) -> None:
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        try:
-            self._broker.start()
-        except BaseException as error:
-            self._error = error
 
 
 def _pipeline(demo: DemoRun, campaigns: CampaignSet, directory: Path, broker_pid: int | None) -> None:
