@@ -1,5 +1,4 @@
 # Cuepoint. `make` lists the targets.
-DATA ?= $(firstword $(foreach folder,data ../shared/data,$(if $(wildcard $(folder)/*),$(folder))) data)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
@@ -9,7 +8,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z.]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(STAMP) ## Replay real history through the whole pipeline; DATA=<folder> names the history
-	$(BIN)/cuepoint demo --data "$(DATA)"
+	$(BIN)/cuepoint demo $(if $(DATA),--data "$(DATA)",--look-in data --look-in ../shared/data)
 
 test: $(STAMP) ## All tests, then lint
 	$(BIN)/pytest

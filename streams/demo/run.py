@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from schemas.base import from_ms
 from streams.backtest import BacktestResult, Line, backtest_lines
 from streams.campaigns import CampaignSet, known_brands, load_campaigns, records
-from streams.cli_data import find_dataset, print_simulation
+from streams.cli_data import print_simulation
 from streams.demo.broker import DemoBroker
 from streams.errors import InputError
 from streams.replay import control
@@ -64,7 +64,7 @@ class DemoRun:
         return self.lines / self.seconds["replay"]
 
 
-def run_demo(settings: Settings, data: list[Path], campaign_dir: Path, customers: int, days: int) -> DemoRun:
+def run_demo(settings: Settings, data: Path | None, campaign_dir: Path, customers: int, days: int) -> DemoRun:
     """Run every step. Raises CuepointError with the cause and the way out."""
     directory = settings.state_dir / "demo"
     shutil.rmtree(directory, ignore_errors=True)
@@ -87,11 +87,10 @@ def run_demo(settings: Settings, data: list[Path], campaign_dir: Path, customers
     return demo
 
 
-def _input(demo: DemoRun, out_dir: Path, data: list[Path], customers: int, days: int) -> Simulation:
-    found = find_dataset(data)
-    if found is not None:
-        demo.console.print(f"input: {found}, completed with synthetic sources")
-        simulation = simulate_from_online_retail(found, out_dir, SEED)
+def _input(demo: DemoRun, out_dir: Path, data: Path | None, customers: int, days: int) -> Simulation:
+    if data is not None:
+        demo.console.print(f"input: {data}, completed with synthetic sources")
+        simulation = simulate_from_online_retail(data, out_dir, SEED)
     else:
         demo.console.print("input: no data set found, so all of it is synthetic (README: Data)")
         simulation = simulate_retailer(out_dir, customers, days, SEED)

@@ -14,7 +14,7 @@ PARTS = ("accepted", "duplicate", "ignored", "quarantined")
 
 def test_the_demo_runs_from_nothing_and_its_figures_add_up(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CUEPOINT_")}
-    command = [sys.executable, "-m", "streams.cli", "demo", "--data", "nowhere", "--customers", "80", "--days", "60"]
+    command = [sys.executable, "-m", "streams.cli", "demo", "--customers", "80", "--days", "60"]
     done = subprocess.run(
         [*command, "--campaigns", str(ROOT / "campaigns")],
         cwd=tmp_path,
