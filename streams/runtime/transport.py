@@ -48,15 +48,18 @@ def _make_record(topic: str, tp: TopicPartition, raw: Any) -> Record:
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """Faust's consumer thread with a reading loop of its own beside the thread's method queue."""
 
-    runtime: StageRuntime
 
-    async def on_start(self) -> None:
-        """Start aiokafka's consumer and the reading loop, in the thread."""
-        self.runtime = self.app.runtime
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        # Here and not in on_start: the worker's loop asks and wants before the thread has begun.
+        self.runtime: StageRuntime = self.app.runtime
         self.read_at = time.monotonic()
         self._names = {self.runtime.settings.topic(name): name for name in self.runtime.stage.inputs}
         self._wanted: frozenset[TopicPartition] = frozenset()
         self._waiter: asyncio.Future[None] | None = None
+
+    async def on_start(self) -> None:
+        """Start aiokafka's consumer and the reading loop, in the thread."""
         await super().on_start()
         self._reading = self.thread_loop.create_task(self._read())
 

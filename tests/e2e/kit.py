@@ -7,7 +7,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,28 @@ class Pipeline:
 
     def replay(self, directory: Path, campaigns: Path, *options: object) -> None:
         """Replay a directory to its end."""
-        succeed(self.settings, "replay", directory, "--campaigns", campaigns, *options)
+        with self.replaying(directory, campaigns, *options) as process:
+            self.wait(lambda: process.poll() is not None, "the replay ends", COMMAND_TIMEOUT_S)
+
+    @contextmanager
+    def replaying(self, directory: Path, campaigns: Path, *options: object) -> Iterator[subprocess.Popen[bytes]]:
+        """A replay as a process; it has to have ended well when the block ends."""
+        log = self.settings.state_dir / "log" / "replay.log"
+        arguments = ["replay", str(directory), "--campaigns", str(campaigns), *map(str, options)]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "streams.cli", *arguments],
+                cwd=ROOT,
+                env=environment(self.settings),
+                stdout=output,
+                stderr=output,
+            )
+        try:
+            yield process
+            assert process.wait(COMMAND_TIMEOUT_S) == 0, log.read_text()
+        finally:
+            process.kill()
+            process.wait()
 
     def read(self, topic: str) -> list[Any]:
         """Every committed record of a topic as of now; marks left out."""

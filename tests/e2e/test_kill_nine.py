@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -13,7 +12,6 @@ import pytest
 from deploy.local.broker import LocalBroker
 from schemas.topics import STAGES
 from streams.simulate.retailer import START_MS
-from streams.up import environment
 from tests.e2e import kit
 from tests.e2e.retailer import DAYS, make_retailer
 from tests.oracle.builders import DAY
@@ -31,22 +29,8 @@ def test_nothing_is_lost_or_doubled(
     )
     retailer = make_retailer(tmp_path)
     with kit.Pipeline(settings) as pipeline, kit.Clocks(settings) as clocks:
-        replay = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "streams.cli", "replay", str(retailer.history)),
-                *("--campaigns", str(retailer.campaigns), "--hand-over"),
-            ],
-            cwd=kit.ROOT,
-            env=environment(settings),
-            stderr=subprocess.PIPE,
-        )
-        try:
+        with pipeline.replaying(retailer.history, retailer.campaigns, "--hand-over") as replay:
             killed_at = kill_workers(pipeline, clocks, replay)
-            _, log = replay.communicate(timeout=90)
-        finally:
-            replay.kill()
-            replay.wait()
-        assert replay.returncode == 0, log
         expected = retailer.expected.decisions
         decisions, triggers = pipeline.decisions(), pipeline.triggers()
         aborted = kit.aborted_records(settings, ("identity-events", "customer-events", "decisions"))

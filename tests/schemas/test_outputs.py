@@ -16,7 +16,7 @@ from streams.simulate import simulate_retailer
 from tests.schemas.kit import VALIDATORS, read
 
 ROOT = Path(__file__).parents[2]
-CUSTOMERS, DAYS = 60, 150
+CUSTOMERS, DAYS = 160, 150
 
 
 @pytest.fixture(scope="module")
