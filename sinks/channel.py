@@ -110,14 +110,16 @@ class ChannelConsumer:
             bootstrap_servers=settings.bootstrap_servers, acks="all", enable_idempotence=True, linger_ms=5
         )
 
-    def run(self, idle_s_max: float | None = None) -> int:
+    def run(self, idle_s_max: float | None = None, polled: Callable[[], None] = lambda: None) -> int:
         """Consume until ``stop``, or until nothing has come for ``idle_s_max`` seconds; returns triggers taken.
 
         Waiting for partitions (a dead member of the group keeps them until its session times out) is not idleness.
+        ``polled`` is called after each poll.
         """
         taken, last = 0, time.monotonic()
         while not self._stop.is_set():
             count = self.poll_once()
+            polled()
             taken += count
             if count or not self._consumer.assignment():
                 last = time.monotonic()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -12,6 +14,8 @@ from schemas.topics import CHANNELS
 from streams.cli_common import settings
 from streams.cli_data import CUSTOMERS_DEFAULT, DAYS_DEFAULT, find_dataset
 from streams.errors import InputError
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -49,14 +53,18 @@ def run(name: str, logical_clock: bool) -> None:
     """Consume triggers.NAME: log each message as sent, answer on channel-feedback."""
     from sinks.channel import ChannelConsumer, wall_clock
     from sinks.channel import logical_clock as by_decision
+    from sinks.channel_web import ChannelWeb
     from streams.runtime.logs import configure_logging
 
     config = settings()
     configure_logging(config.log_level)
-    with ChannelConsumer(
-        config, name, lambda trigger: None, clock=by_decision if logical_clock else wall_clock
-    ) as consumer:
+    clock = by_decision if logical_clock else wall_clock
+    with (
+        closing(ChannelWeb(config.web_host, config.web_port)) as web,
+        ChannelConsumer(config, name, lambda trigger: None, clock=clock) as consumer,
+    ):
+        log.info("listening", extra={"port": web.port, "channel": name})
         signal.signal(signal.SIGTERM, lambda *_: consumer.stop())
         signal.signal(signal.SIGINT, lambda *_: consumer.stop())
-        taken = consumer.run()
+        taken = consumer.run(polled=web.polled)
     click.echo(f"{taken} triggers taken")

@@ -48,7 +48,6 @@ def _make_record(topic: str, tp: TopicPartition, raw: Any) -> Record:
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """Faust's consumer thread with a reading loop of its own beside the thread's method queue."""
 
-
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)
         # Here and not in on_start: the worker's loop asks and wants before the thread has begun.
