@@ -16,6 +16,7 @@ from streams.decide.state import (
     STATE_VERSION,
     Cart,
     CustomerState,
+    Slot,
     decode_state,
     encode_state,
 )
@@ -63,10 +64,8 @@ def absorb(state: CustomerState, event: Envelope) -> None:
     for name, due in other.timers.items():
         state.timers[name] = min(due, state.timers.get(name, due))
     for name, slot in other.slots.items():
-        if name in state.slots:
-            state.slots[name].candidates += slot.candidates
-        else:
-            state.slots[name] = slot
+        known_slot = state.slots.get(name)
+        state.slots[name] = slot if known_slot is None else _one_slot(known_slot, slot)
     state.decided = dict(sorted({**other.decided, **state.decided}.items(), key=lambda row: row[1]))
     _drop_decided(state)
     for name, rounds in other.rounds.items():
@@ -106,3 +105,9 @@ def _one_cart(a: Cart, b: Cart) -> Cart:
     newer = max(a, b, key=lambda cart: (cart.activity, cart.event))
     started = min(cart.started for cart in (a, b) if cart.lines or cart is newer)
     return Cart(newer.id, newer.brand, started, newer.activity, newer.lines, newer.event, newer.currency)
+
+
+def _one_slot(a: Slot, b: Slot) -> Slot:
+    """Both customers' candidates, released when the earlier slot would have been."""
+    earlier = min(a, b, key=lambda slot: slot.release)
+    return Slot(earlier.release, earlier.moved, a.candidates + b.candidates)
