@@ -9,6 +9,7 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -17,6 +18,8 @@ from schemas.iso import COUNTRIES, CURRENCY_DIGITS
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
+TIME_ZONES = available_timezones()
+"""Names of the time zone database; read from disk once."""
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\s|]+$")]
 """An id given by another system: no white space, no ``|`` (it separates the parts of our own keys)."""
 CustomerId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\s|:]+$")]

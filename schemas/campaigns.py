@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from datetime import time
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
-from schemas.base import Amount, Brand, Closed, Currency, Event, Identifier, Market
+from schemas.base import TIME_ZONES, Amount, Brand, Closed, Currency, Event, Identifier, Market
 from schemas.customers import Channel, Purpose
 
 OccasionName = Literal["cart_abandoned", "review_request", "second_purchase", "reactivation", "welcome", "birthday"]
@@ -21,7 +20,6 @@ _DURATION = re.compile(r"^(\d+)(ms|s|m|h|d)$")
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 DURATION_MS_MAX = 400 * 86_400_000
 """Longest duration a campaign may name."""
-_ZONES = available_timezones()
 
 
 def parse_duration(value: object) -> int:
@@ -39,7 +37,7 @@ def parse_duration(value: object) -> int:
 
 
 def _known_zone(value: str) -> str:
-    if value not in _ZONES:
+    if value not in TIME_ZONES:
         raise ValueError(f"zone {value!r} is not a name of the time zone database such as Europe/London")
     return value
 

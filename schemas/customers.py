@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Annotated, Literal
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from schemas.base import CustomerEventBase, CustomerId, Event, Hash, Identifier, Market, Wire
+from schemas.base import TIME_ZONES, CustomerEventBase, CustomerId, Event, Hash, Identifier, Market, Wire
 
 Channel = Literal["email", "push", "sms", "onsite", "telesales", "print", "ads"]
 Purpose = Literal["marketing", "service", "review"]
-_ZONES = available_timezones()
 
 
 def _known_zone(value: str) -> str:
-    if value not in _ZONES:
+    if value not in TIME_ZONES:
         raise ValueError(f"time_zone {value!r} is not a name of the time zone database such as 'Europe/London'")
     return value
 

@@ -9,8 +9,6 @@ import msgspec
 
 from schemas.envelope import Envelope
 
-COMPLETE_HEADER = "cuepoint-complete-until"
-"""Header of a replayed record: its source is complete until then (milliseconds, exclusive), this record included."""
 END_OF_TIME = 1 << 62
 """Complete until the end: a source that sends nothing more."""
 
