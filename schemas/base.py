@@ -16,7 +16,6 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from schemas.iso import COUNTRIES, CURRENCY_DIGITS
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 TIME_ZONES = available_timezones()
 """Names of the time zone database; read from disk once."""
@@ -25,7 +24,7 @@ Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\s|
 CustomerId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\s|:]+$")]
 """A customer id of the CRM. No colon: ``anon:``, ``card:``, ``device:``, ``email:`` begin those of the unknown."""
 Brand = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
-Amount = Annotated[str, Field(pattern=r"^-?\d{1,12}(\.\d{1,4})?$", strict=True)]
+Amount = Annotated[str, Field(pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,4})?$", strict=True)]
 """Money on the wire: a decimal string in major units, never a float. Inside: integer minor units."""
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{32,64}$")]
 """A keyed hash of a normalised e-mail address or phone number (``identifier_hash``)."""
@@ -52,19 +51,41 @@ class MoneyError(ValueError):
     """An amount has more decimals than its currency has minor digits."""
 
 
-@lru_cache(maxsize=65_536)
-def to_minor(amount: str, currency: str) -> int:
-    """Minor units of a decimal string: ``("12.5", "GBP") -> 1250``, ``("500", "JPY") -> 500``.
+_AMOUNT = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,4})?")
+DAYS_REMEMBERED_MAX = 4_096
+AMOUNTS_REMEMBERED_MAX = 65_536
+"""Different amounts of a currency whose minor units are remembered; beyond it, they are forgotten all at once."""
 
-    Raises MoneyError when the amount is finer than the currency (ISO 4217 minor digits).
-    """
-    digits = CURRENCY_DIGITS[currency]
-    whole, _, fraction = amount.partition(".")
-    fraction = fraction.rstrip("0")
-    if len(fraction) > digits:
-        raise MoneyError(f"amount {amount!r} has more than the {digits} decimals of {currency}")
-    sign = -1 if whole.startswith("-") else 1
-    return sign * int(whole.lstrip("-") + fraction.ljust(digits, "0"))
+
+class MinorUnits(dict[str, int]):
+    """Amounts of one currency -> minor units, worked out when first asked for: prices come again and again."""
+
+    def __init__(self, currency: str) -> None:
+        self.currency = currency
+
+    def __missing__(self, amount: str) -> int:
+        """Raises MoneyError when the amount is finer than the currency, ValueError when it is none (``Amount``)."""
+        if _AMOUNT.fullmatch(amount) is None:
+            raise ValueError(f"{amount!r} is not an amount such as '12.50'")
+        digits = CURRENCY_DIGITS[self.currency]
+        whole, _, fraction = amount.partition(".")
+        fraction = fraction.rstrip("0")
+        if len(fraction) > digits:
+            raise MoneyError(f"amount {amount!r} has more than the {digits} decimals of {self.currency}")
+        sign = -1 if whole.startswith("-") else 1
+        if len(self) >= AMOUNTS_REMEMBERED_MAX:
+            self.clear()
+        self[amount] = minor = sign * int(whole.lstrip("-") + fraction.ljust(digits, "0"))
+        return minor
+
+
+MINOR_UNITS: dict[str, MinorUnits] = {currency: MinorUnits(currency) for currency in CURRENCY_DIGITS}
+"""Currency code -> amount -> minor units: of GBP, ``"12.5"`` is 1250; of JPY, ``"500"`` is 500 (ISO 4217 digits)."""
+
+
+def to_minor(amount: str, currency: str) -> int:
+    """Minor units of a decimal string. Raises as ``MinorUnits`` does."""
+    return MINOR_UNITS[currency][amount]
 
 
 def to_major(minor: int, currency: str) -> str:
@@ -76,9 +97,20 @@ def to_major(minor: int, currency: str) -> str:
     return f"{sign}{text[:-digits]}.{text[-digits:]}"
 
 
+class TimeError(ValueError):
+    """A time that its zone moves out of the years 1 to 9999, beyond which there is no UTC time to write."""
+
+
+_DAYS = ((datetime.min.replace(tzinfo=UTC) - EPOCH).days, (datetime.max.replace(tzinfo=UTC) - EPOCH).days)
+
+
 def to_ms(moment: datetime) -> int:
-    """Milliseconds since the epoch of an aware time."""
-    return (moment - EPOCH) // _MILLISECOND
+    """Milliseconds since the epoch of an aware time, rounded down. Raises TimeError; ``from_ms`` takes all others."""
+    since = moment - EPOCH
+    days = since.days
+    if not _DAYS[0] <= days <= _DAYS[1]:
+        raise TimeError(f"time {moment.isoformat(timespec='milliseconds')} is outside the years 1 to 9999 in UTC")
+    return days * 86_400_000 + since.seconds * 1_000 + since.microseconds // 1_000
 
 
 def from_ms(ms: int) -> datetime:
@@ -88,7 +120,15 @@ def from_ms(ms: int) -> datetime:
 
 def rfc3339(ms: int) -> str:
     """RFC 3339 text in UTC with milliseconds, as all outputs carry it."""
-    return from_ms(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    day, rest = divmod(ms, 86_400_000)
+    seconds, thousandths = divmod(rest, 1_000)
+    minutes, second = divmod(seconds, 60)
+    return f"{_date(day)}T{minutes // 60:02d}:{minutes % 60:02d}:{second:02d}.{thousandths:03d}Z"
+
+
+@lru_cache(maxsize=DAYS_REMEMBERED_MAX)
+def _date(day: int) -> str:
+    return (EPOCH + timedelta(days=day)).date().isoformat()
 
 
 def identifier_hash(value: str, key: str) -> str:
@@ -138,4 +178,4 @@ class CustomerEventBase(Event):
 
 def natural_key(*parts: Any) -> str:
     """Join the parts of a natural id with ``/``."""
-    return "/".join(str(part) for part in parts)
+    return "/".join(map(str, parts))

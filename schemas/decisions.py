@@ -140,8 +140,13 @@ class Progress(Closed):
 
     stage: str
     partition: int
-    clock: int | None = Field(description="Complete until, milliseconds since the epoch (exclusive); None: not yet.")
+    clock: int | None = Field(
+        description="Everything before it is worked off, milliseconds since the epoch (exclusive); None: not yet."
+    )
     counts: dict[str, SourceCounts] = Field(description="By source.")
     customers: int = Field(0, description="Customers in the state (decide).")
     timers: int = Field(0, description="Timers waiting (decide).")
     waiting: int = Field(0, description="Events in the reorder buffer.")
+    missing: list[str] = Field(
+        default_factory=list, description="Upstream tasks that have never reported: the clock stands until they do."
+    )

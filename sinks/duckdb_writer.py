@@ -30,18 +30,14 @@ _UNREADABLE = (
 class DuckDBWriter:
     """Owns one DuckDB file. Not thread safe: one call at a time.
 
-    Raises SinkError: the file is taken by another process, is of a newer layout, of other topics, or not writable.
+    Raises SinkError: the file is taken by another process, is of a newer layout, of other topics, damaged, or not
+    writable.
     """
 
     def __init__(self, path: Path, topic_prefix: str) -> None:
         self.path = path
         self._database = open_database(path, topic_prefix)
-        self._positions = {
-            (topic, partition): offset
-            for topic, partition, offset in self._database.execute(
-                "SELECT topic, partition_number, next_offset FROM meta.positions"
-            ).fetchall()
-        }
+        self._positions = self._read_positions()
 
     def positions(self) -> Mapping[TopicPartition, int]:
         """Next offset to read, by partition, as committed."""
@@ -69,6 +65,13 @@ class DuckDBWriter:
             self._database.close()
         except duckdb.Error as error:
             raise sink_error(error, self.path) from error
+
+    def _read_positions(self) -> dict[TopicPartition, int]:
+        try:
+            rows = self._database.execute("SELECT topic, partition_number, next_offset FROM meta.positions").fetchall()
+        except duckdb.Error as error:
+            raise sink_error(error, self.path) from error
+        return {(topic, partition): offset for topic, partition, offset in rows}
 
     def _write(self, batch: Batch, check: Callable[[str], bool]) -> None:
         skipped: Counter[tuple[str, str]] = Counter({(topic, "expired"): n for topic, n in batch.expired.items()})

@@ -10,6 +10,7 @@ import duckdb
 from streams.errors import SinkError
 
 _FULL = ("No space left on device", "File too large", "Disk quota exceeded", "disk full")
+_DAMAGED = ("Corrupt ", "Could not read enough bytes", "Failure while replaying WAL")
 
 
 def sink_error(error: BaseException, path: Path) -> SinkError:
@@ -30,6 +31,8 @@ def sink_error(error: BaseException, path: Path) -> SinkError:
             f"{path} cannot be written ({_cause(text)}): give this user the right to write there, or set "
             "CUEPOINT_DUCKDB_PATH and CUEPOINT_SNAPSHOT_DIR to another directory."
         )
+    if any(cause in text for cause in _DAMAGED):
+        return damaged(path, text)
     if "not a valid DuckDB database" in text:
         return SinkError(
             f"{path} is no DuckDB file: set CUEPOINT_DUCKDB_PATH to another file, or move this one away; the sink "
@@ -38,6 +41,15 @@ def sink_error(error: BaseException, path: Path) -> SinkError:
     if "read a database file with version number" in text:
         return SinkError(f"{path} was written by a newer DuckDB than {duckdb.__version__}: install that one ({text}).")
     return SinkError(f"{path} could not be used: {text}. Everything up to the last batch is kept.")
+
+
+def damaged(path: Path, why: str) -> SinkError:
+    """The SinkError of a file of which something is gone or changed. A snapshot says itself how far it has read."""
+    return SinkError(
+        f"{path} is damaged ({why}): move it and {path.name}.wal away, then start the sink again; it makes a new one "
+        "from the topics. To keep what is older than the topics, first copy the newest snapshot to where the file was; "
+        "the sink goes on where that ends."
+    )
 
 
 def _holder(text: str) -> str:

@@ -13,7 +13,7 @@ import duckdb
 
 from schemas.iso import CURRENCY_DIGITS
 from sinks.columns import quote
-from sinks.failures import sink_error
+from sinks.failures import damaged, sink_error
 from sinks.tables import TABLES
 from streams.errors import SinkError
 
@@ -32,6 +32,9 @@ MEMORY_LIMIT = "2GB"
 """Most memory that DuckDB takes; what exceeds it goes to a temporary directory beside the file."""
 CHECKPOINT_THRESHOLD = "256MB"
 """Size of the write-ahead log at which DuckDB writes it into the file. Its own default, 16 MB, is slower."""
+
+HEADER_BYTES = 12_288
+"""Of a DuckDB file, before its blocks."""
 
 _HEADER = re.compile(r"\A/\*(.*?)\*/", re.DOTALL)
 _KIND = re.compile(r"CREATE OR REPLACE (VIEW|MACRO)\s+(\w+\.\w+)(.*?)\bAS(\s+TABLE)?\b", re.DOTALL)
@@ -87,6 +90,7 @@ def open_database(path: Path, topic_prefix: str) -> duckdb.DuckDBPyConnection:
     except (duckdb.Error, OSError) as error:
         raise sink_error(error, path) from error
     try:
+        _check_whole(database, path)
         known = _check_layout(database, path, topic_prefix)
         database.execute("SET TimeZone = 'UTC'")
         made = list(statements())
@@ -100,6 +104,14 @@ def open_database(path: Path, topic_prefix: str) -> duckdb.DuckDBPyConnection:
         database.close()
         raise
     return database
+
+
+def _check_whole(database: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """DuckDB opens a file whose end is missing, and fails at the first read of what was there. Raises SinkError."""
+    found = database.execute("SELECT used_blocks * block_size FROM pragma_database_size()").fetchone()
+    size_bytes, least_bytes = path.stat().st_size, HEADER_BYTES + (found[0] if found else 0)
+    if size_bytes < least_bytes:
+        raise damaged(path, f"it has {size_bytes:,} bytes and should have {least_bytes:,}")
 
 
 def _make(database: duckdb.DuckDBPyConnection, made: list[str], layout: list[object]) -> None:

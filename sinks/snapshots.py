@@ -46,6 +46,7 @@ def publish(database: duckdb.DuckDBPyConnection, source: Path, directory: Path, 
             failpoint("in_snapshot")
             _check(database, unfinished)
             unfinished.rename(target)
+            failpoint("before_snapshot_link")
             _swap_link(directory, target.name)
         except (duckdb.Error, OSError) as error:
             raise sink_error(error, target) from error

@@ -14,7 +14,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
-from streams.errors import BrokerError
+from streams.errors import BrokerError, BrokerUnavailableError
 
 CONNECT_TIMEOUT_S = 5.0
 REQUEST_TIMEOUT_S = 30.0
@@ -26,16 +26,16 @@ _log_level_lock = threading.Lock()
 def connect(bootstrap_servers: str, timeout_s: float = CONNECT_TIMEOUT_S) -> KafkaAdminClient:
     """An admin client (also a context manager) of a broker that was seen to answer.
 
-    Raises BrokerError with one sentence, and logs nothing, when within about ``timeout_s``: an address has no valid
-    form, a host name is unknown, nothing listens or answers, what answers is no Kafka broker, or the broker tells
-    clients to go to an address that cannot be reached.
+    Raises BrokerError with one sentence, and logs nothing, when an address has no valid form; BrokerUnavailableError
+    when within about ``timeout_s`` a host name is unknown, nothing listens or answers, what answers is no Kafka broker,
+    or the broker tells clients to go to an address that cannot be reached.
     """
     deadline = time.monotonic() + timeout_s
     problems = {address: _problem(address, deadline) for address in _addresses(bootstrap_servers)}
     usable = [f"{host}:{port}" for (host, port), problem in problems.items() if problem is None]
     if not usable:
         text = "; ".join(f"{host}:{port} {problem}" for (host, port), problem in problems.items())
-        raise BrokerError(f"No Kafka broker: {text}. Unless the broker is still starting, {START_ONE}.")
+        raise BrokerUnavailableError(f"No Kafka broker: {text}. Unless the broker is still starting, {START_ONE}.")
     clients: list[KafkaNetClient] = []
 
     def remember(**config: Any) -> KafkaNetClient:
@@ -52,7 +52,7 @@ def connect(bootstrap_servers: str, timeout_s: float = CONNECT_TIMEOUT_S) -> Kaf
             )
         except KafkaError as error:
             _close_half_open(clients)
-            raise BrokerError(
+            raise BrokerUnavailableError(
                 f"What listens at {', '.join(usable)} does not answer as a Kafka broker ({reason(error)}): another "
                 f"program, a controller's port, or a port that wants TLS; {START_ONE}."
             ) from error
@@ -103,7 +103,7 @@ def _check_advertised(client: KafkaNetClient, bootstrap: list[str], deadline: fl
     bad = next(((node, problem) for node, problem in problems if problem), None)
     if bad and all(problem for _, problem in problems):
         (host, port), problem = bad
-        raise BrokerError(
+        raise BrokerUnavailableError(
             f"The broker at {', '.join(bootstrap)} tells clients to use {host}:{port}, which {problem}; correct its "
             "advertised.listeners, or make that name known on this machine."
         )

@@ -63,11 +63,11 @@ class Backtest:
         self.result = BacktestResult()
         self._until = until
         self._latest_end = latest_end
-        self._lateness_ms = lateness_ms
-        self._latest = max(lateness_ms(source) for source in SOURCES)
+        self._lateness = {source: lateness_ms(source) for source in SOURCES}
+        self._latest = max(self._lateness.values())
         self._admission = Admission(known_brands(campaigns))
         self._identity = IdentityFold()
-        self._partition = Partition(lambda _: None, lambda: self._partition.states.live.keys())
+        self._partition = Partition(lambda _: None, lambda _: iter(()))
         self._partition.on_accepted = self._count
         self._partition.emit = lambda event: self._partition.take(event, 0)
         self._guests: set[str] = set()
@@ -80,7 +80,7 @@ class Backtest:
     def feed(self, source: str, arrived: int, value: bytes) -> None:
         """One line of a source."""
         self._arrived = arrived
-        self._admit(source, value, arrived, arrived - self._lateness_ms(source))
+        self._admit(source, value, arrived, arrived - self._lateness[source])
         clock = arrived - self._latest
         if self._advanced is None or clock - self._advanced >= ADVANCE_MS:
             self._advance(clock if self._until is None else min(clock, self._until))
@@ -94,17 +94,19 @@ class Backtest:
         counts = self.result.counts
         counts.add(source, "received")
         admitted = self._admission.admit(source, value, arrived, until)
-        if isinstance(admitted, Rejection):
+        if admitted is None:
+            counts.add(source, "ignored")
+        elif isinstance(admitted, Rejection):
             counts.add(source, "quarantined")
             key = (source, admitted.reason)
             self.result.rejections[key] = self.result.rejections.get(key, 0) + 1
-        elif admitted is None:
-            counts.add(source, "ignored")
         else:
             for topic, envelope in admitted:
                 self._offset += 1
-                target = self._identity if topic == "identity-events" else self._partition
-                target.take(envelope, self._offset)
+                if topic == "identity-events":
+                    self._identity.take(envelope, self._offset)
+                else:
+                    self._partition.take(envelope, self._offset)
 
     def _advance(self, clock: int) -> None:
         self._advanced = clock

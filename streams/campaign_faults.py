@@ -31,7 +31,7 @@ _BY_TYPE = {
     "datetime_parsing": "write date, time and offset, such as 2026-03-01T00:00:00+01:00",
     "timezone_aware": "add the offset, such as 2026-03-01T00:00:00+01:00",
 }
-_BY_PATTERN = {"a-z0-9": "write lower case letters, digits and hyphens", r"\d{1,12}": 'write an amount such as "5.00"'}
+_BY_PATTERN = {"a-z0-9": "write lower case letters, digits and hyphens", "{1,12}": 'write an amount such as "5.00"'}
 
 
 def check(file: YamlFile) -> tuple[Campaign | BrandRules | None, list[str]]:

@@ -4,16 +4,22 @@
 
     CuepointError
     ├── SettingsError        a setting is not valid
-    ├── BrokerError          the broker cannot be reached, or a topic is missing or wrong
+    ├── BrokerError          a topic is missing or wrong, or the broker refused something
+    │   └── BrokerUnavailableError  no broker answers (exit code 3)
+    ├── FencedError          another worker has taken a partition over (exit code 3)
     ├── PlatformError        Java, a port, a disk: something outside is missing or taken
     ├── InputError           a file or a record that a user gave cannot be used
     ├── CampaignError        a campaign or brand file is not valid
     ├── FeedError            too many bad records: a feed is broken, the worker stops
     ├── SinkError            the DuckDB file is taken, too new, or cannot be written
     └── StateError           state cannot be restored (an unknown version, a hole)
+
+Exit code 2 asks for a person; 3 says that the same start may succeed in a moment, so a supervisor tries again.
 """
 
 from __future__ import annotations
+
+EXIT_TRY_AGAIN = 3
 
 
 class CuepointError(Exception):
@@ -27,7 +33,19 @@ class SettingsError(CuepointError):
 
 
 class BrokerError(CuepointError):
-    """The broker cannot be reached, or a topic is missing or has the wrong shape."""
+    """A topic is missing or has the wrong shape, or the broker refused a request."""
+
+
+class BrokerUnavailableError(BrokerError):
+    """No broker answers, or the one that did went away: a restart, a network, an address that is wrong."""
+
+    exit_code = EXIT_TRY_AGAIN
+
+
+class FencedError(CuepointError):
+    """Another worker has taken over a partition of this one; what this one had not committed is the other's to do."""
+
+    exit_code = EXIT_TRY_AGAIN
 
 
 class PlatformError(CuepointError):

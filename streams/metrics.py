@@ -23,9 +23,18 @@ COMPLETE_UNTIL = Gauge(
     "Watermark: the source is complete until then, as this task knows; its age is time() less it.",
     ("stage", "partition", "source"),
 )
-STATE_ENTRIES = Gauge("cuepoint_state_entries", "Customers or identifiers in the state.", ("stage", "partition"))
-STATE_BYTES = Gauge("cuepoint_state_bytes", "Encoded size of the state.", ("stage", "partition"))
-TIMERS = Gauge("cuepoint_timers", "Timers waiting.", ("partition",))
+CUSTOMERS = Gauge("cuepoint_customers", "Customers in the state of decide.", ("partition",))
+STATE_LOOKUPS = Counter(
+    "cuepoint_state_lookups",
+    "Customers of a transaction: their decoded state was in memory (hit), or it was decoded or is new (miss).",
+    ("partition", "result"),
+)
+TIMERS = Gauge("cuepoint_timers", "Customers with a timer whose next wake is in memory.", ("partition",))
+UPSTREAM_MISSING = Gauge(
+    "cuepoint_upstream_tasks_missing",
+    "Upstream tasks that have never reported: the clock stands.",
+    ("stage", "partition"),
+)
 WAITING = Gauge("cuepoint_waiting_events", "Events in the reorder buffer.", ("stage", "partition"))
 
 

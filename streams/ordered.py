@@ -16,7 +16,8 @@ import msgspec
 
 from schemas.envelope import Envelope
 from schemas.topics import MARK_KEY
-from streams.task import Effects, Out, Record
+from streams.task import Effects, Out, Record, Table
+from streams.upgrade import POSITION_VERSION, read_position
 from streams.wire import Clock, Mark, decode_envelope, decode_mark, encode_mark
 
 POSITION_KEY = b"position"
@@ -35,6 +36,7 @@ class Position(msgspec.Struct):
     marks: list[Mark]
     extra: dict[str, Any] = msgspec.field(default_factory=dict)
     """What the stage adds."""
+    version: int = POSITION_VERSION
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -52,7 +54,8 @@ class OrderedTask(ABC):
         self._next = 0
         self._stored_next = 0
         self._first = 0
-        self._advancing = False
+        self.advancing = False
+        """Whether ``advance`` has to be called before more is read."""
         self._unsaved = False
 
     @abstractmethod
@@ -76,26 +79,25 @@ class OrderedTask(ABC):
         """The place in the order through which everything was applied."""
 
     @abstractmethod
-    def restore(self, entries: Iterable[tuple[bytes, bytes]], position: Position | None) -> None:
-        """Take over restored state; the position first."""
+    def restore(self, table: Table, position: Position | None) -> None:
+        """Take over restored state."""
 
     def extra(self) -> dict[str, Any]:
         """What the stage adds to the position record."""
         return {}
 
-    def load(self, entries: Iterable[tuple[bytes, bytes]]) -> None:
+    def load(self, table: Table) -> None:
         """See ``streams.task.Task``."""
-        table = dict(entries)
-        raw = table.pop(POSITION_KEY, None)
-        position = None if raw is None else _decoder.decode(raw)
+        raw = table.get(POSITION_KEY)
+        position = None if raw is None else read_position(raw, _decoder, f"{self.topic} partition {self.partition}")
         if position is not None:
             self._first = position.first
             self._next = position.first
             self._stored_next = position.next
             self.clock.load(position.marks)
-        self.restore(table.items(), position)
+        self.restore(table, position)
         clock = self.clock.value
-        self._advancing = clock is not None and tuple(self.through()) < (clock,)
+        self.advancing = self.advancing or (clock is not None and tuple(self.through()) < (clock,))
 
     def start_offsets(self) -> Mapping[str, int]:
         """See ``streams.task.Task``."""
@@ -120,10 +122,10 @@ class OrderedTask(ABC):
                 clock = self.clock.value
                 assert clock is not None
                 taken = self.advance(clock, budget)
-                self._advancing = taken >= budget
+                self.advancing = taken >= budget
                 left -= taken
                 self._unsaved = True
-                if self._advancing:
+                if self.advancing:
                     break
             else:
                 self._read(self._inbox.popleft())
@@ -144,7 +146,7 @@ class OrderedTask(ABC):
     @property
     def _may_advance(self) -> bool:
         """Whether the clock has moved on; not before all that may wait is in the buffer again."""
-        return self._advancing and not self._rereading
+        return self.advancing and not self._rereading
 
     def _read(self, record: Record) -> None:
         again = record.offset < self._stored_next
@@ -154,7 +156,7 @@ class OrderedTask(ABC):
             return
         if record.key == MARK_KEY:
             if self.clock.take(decode_mark(record.value)):
-                self._advancing = True
+                self.advancing = True
             return
         self.accept(decode_envelope(record.value), record.offset, again)
 

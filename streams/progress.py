@@ -19,36 +19,41 @@ class Counts:
 
     def __init__(self) -> None:
         self.by_source: dict[str, dict[str, int]] = {}
-        self._unreported: dict[tuple[str, str], int] = {}
+        self._reported: dict[tuple[str, str], int] = {}
 
     def add(self, source: str, fate: str, number: int = 1) -> None:
         """Count ``number`` events of a source."""
-        row = self.by_source.setdefault(source, {})
-        row[fate] = row.get(fate, 0) + number
-        self._unreported[source, fate] = self._unreported.get((source, fate), 0) + number
+        try:
+            self.by_source[source][fate] += number
+        except KeyError:
+            self.by_source.setdefault(source, {})[fate] = number
 
     def report(self) -> None:
         """Add what was counted since the last call to the metric."""
-        for (source, fate), number in self._unreported.items():
-            metrics.EVENTS.labels(source, fate).inc(number)
-        self._unreported.clear()
+        for source, row in self.by_source.items():
+            for fate, number in row.items():
+                new = number - self._reported.get((source, fate), 0)
+                if new:
+                    metrics.EVENTS.labels(source, fate).inc(new)
+                    self._reported[source, fate] = number
 
     def dump(self) -> dict[str, dict[str, int]]:
         """For the position record."""
         return self.by_source
 
     def load(self, stored: dict[str, dict[str, int]]) -> None:
-        """Take over stored counts."""
+        """Take over stored counts: they were reported by the worker that made them."""
         self.by_source = stored
+        self._reported = {(source, fate): number for source, row in stored.items() for fate, number in row.items()}
 
 
-def progress_record(stage: str, partition: int, clock: int | None, counts: Counts, **sizes: int) -> Out:
+def progress_record(stage: str, partition: int, clock: int | None, counts: Counts, **fields: int | list[str]) -> Out:
     """The record on ``progress`` (``schemas.decisions.Progress``)."""
     value: dict[str, Any] = {
         "stage": stage,
         "partition": partition,
         "clock": clock if clock is not None and clock > BEGINNING else None,
         "counts": counts.by_source,
-        **sizes,
+        **fields,
     }
     return Out("progress", partition, f"{stage}-{partition}".encode(), _encoder.encode(value))

@@ -9,10 +9,12 @@ from __future__ import annotations
 import heapq
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from schemas.envelope import KIND_RANK, Envelope
+from streams.errors import PlatformError
 from streams.wire import decode_envelope, encode_envelope
 
 EVENTS_IN_MEMORY_MAX = 200_000
@@ -42,20 +44,21 @@ def key_of(event: Envelope) -> tuple[int, int, int, str]:
 
 
 class _Run:
-    """A sorted part of the buffer in a file."""
+    """A sorted part of the buffer in a file. Raises OSError."""
 
-    def __init__(self, entries: list[Waiting], directory: Path | None) -> None:
+    def __init__(self, entries: list[Waiting], file: IO[bytes]) -> None:
         self.first_offset = min(entry.offset for entry in entries)
         self.left = len(entries)
-        self._file: IO[bytes] = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 (lives as long as the run)
+        self._file = file
         for entry in entries:
             value = encode_envelope(entry.event)
-            self._file.write(b"%d %d %d\n" % (entry.number, entry.offset, len(value)))
-            self._file.write(value)
-        self._file.seek(0)
+            file.write(b"%d %d %d\n" % (entry.number, entry.offset, len(value)))
+            file.write(value)
+        file.seek(0)
 
     def __del__(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # of a full disk: what was not written before is not written now either
+            self._file.close()
 
     def __iter__(self) -> Iterator[Waiting]:
         while self.left:
@@ -66,7 +69,10 @@ class _Run:
 
 
 class ReorderBuffer:
-    """A priority queue of events with a memory bound; ``directory``: where the files go (None: the system's)."""
+    """A priority queue of events with a memory bound; ``directory``: where the files go (None: the system's).
+
+    ``push`` raises PlatformError when a file cannot be written.
+    """
 
     def __init__(self, in_memory_max: int = EVENTS_IN_MEMORY_MAX, directory: Path | None = None) -> None:
         self._in_memory_max = in_memory_max
@@ -95,6 +101,10 @@ class ReorderBuffer:
         """Effective time of the first event; None when empty."""
         return self._heap[0].eff if self._heap else None
 
+    def next_type(self) -> str | None:
+        """Type of the first event; None when empty."""
+        return self._heap[0].event.type if self._heap else None
+
     def pop(self) -> Waiting:
         """Take out the first event."""
         entry = heapq.heappop(self._heap)
@@ -115,8 +125,20 @@ class ReorderBuffer:
         half = len(entries) // 2
         self._heap = [*entries[:half], *heads]
         heapq.heapify(self._heap)
-        run = _Run(entries[half:], self._directory)
+        run = self._run(entries[half:])
         self._refill(run, iter(run))
+
+    def _run(self, entries: list[Waiting]) -> _Run:
+        try:
+            if self._directory is not None:
+                self._directory.mkdir(parents=True, exist_ok=True)
+            return _Run(entries, tempfile.TemporaryFile(dir=self._directory))
+        except OSError as error:
+            raise PlatformError(
+                f"{len(entries):,} waiting events cannot be written to a file in {self._directory or 'TMPDIR'} "
+                f"({error.strerror}): free space there, or set CUEPOINT_STATE_DIR to another disk, and start the "
+                "worker again; nothing is lost."
+            ) from error
 
     def _refill(self, run: _Run, entries: Iterator[Waiting]) -> None:
         entry = next(entries, None)

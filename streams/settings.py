@@ -7,9 +7,9 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from streams.errors import SettingsError
 
@@ -26,7 +26,25 @@ class Settings(BaseModel):
     topic_prefix: str = Field("cuepoint", pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", description="Prefix of every topic.")
     partitions: int = Field(8, ge=1, le=256, description="Partitions of every partitioned topic. Chosen once.")
     replication: int = Field(1, ge=1, le=7, description="Replication factor of topics that Cuepoint creates.")
+    min_insync_replicas: int = Field(
+        0,
+        ge=0,
+        le=7,
+        description="Replicas that must have a record before it counts as written; 0: one less than replication, at "
+        "least 1. Not more than replication.",
+    )
     state_dir: Path = Field(Path("var"), description="Directory for spill files, local state and process ids.")
+    state_store: Literal["memory", "rocksdb"] = Field(
+        "memory",
+        description="Where workers keep state: memory, read from the changelogs at each start; or rocksdb, files below "
+        "state_dir, of which a start reads only what is new.",
+    )
+    state_cache: int = Field(
+        20_000, ge=1, description="Decoded customer states that each partition keeps in memory, about 9 KB each."
+    )
+    rocksdb_memory_mb: int = Field(
+        256, ge=16, description="Memory of one worker for RocksDB's blocks and write buffers, all partitions together."
+    )
     hash_key: str = Field(
         "cuepoint-development-key", min_length=16, repr=False, description="Secret key of identifier hashes."
     )
@@ -60,6 +78,19 @@ class Settings(BaseModel):
         14 * 86_400_000, gt=0, description="How far a replay runs before the slowest clock, in event time."
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Level of the JSON log.")
+
+    @field_validator("min_insync_replicas")
+    @classmethod
+    def _replicas_are_enough(cls, wanted: int, others: ValidationInfo) -> int:
+        replication = others.data.get("replication", wanted)
+        if wanted > replication:
+            raise ValueError(f"no record could ever be written, since replication = {replication}")
+        return wanted
+
+    @property
+    def insync_replicas(self) -> int:
+        """Replicas that must have a record, as topics get it."""
+        return self.min_insync_replicas or max(1, self.replication - 1)
 
     def lateness(self, source: str) -> int:
         """Allowed lateness of a live source, milliseconds."""

@@ -7,9 +7,9 @@ transaction has to write. It does no I/O and reads no clock; time comes in throu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -37,6 +37,23 @@ class Out(NamedTuple):
     headers: Headers = ()
 
 
+class Table(Protocol):
+    """A task's table, as of its last step. The task only reads it: changes go out in ``Effects.state``."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key."""
+
+    def scan(self, prefix: bytes, behind: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """(key, value) of the keys that begin with ``prefix`` and come after ``behind``, in their order.
+
+        Read it to its end or drop it before the next step.
+        """
+
+    def wakes(self, behind: bytes, most: int) -> list[bytes]:
+        """The first ``most`` entries after ``behind``, in order; an entry is a value's wake (see ``Timed``) and its
+        key. Some may be out of date: the value has another wake by now, and an entry for that one."""
+
+
 @dataclass(slots=True)
 class Effects:
     """What one transaction writes. Either all of it becomes visible, or nothing."""
@@ -44,6 +61,8 @@ class Effects:
     records: list[Out] = field(default_factory=list)
     state: list[tuple[bytes, bytes | None]] = field(default_factory=list)
     """Changelog records of this task's table: (key, value), value None = deleted. Includes the position record."""
+    wakes_from: bytes = b""
+    """Entries of ``Table.wakes`` before this one are of no more use. It may go back, with new entries behind it."""
     offsets: dict[str, int] = field(default_factory=dict)
     """Next offset to read per input topic, committed to the consumer group with the transaction (for lag tools;
     where a task reads on after a restart is said by ``Task.start_offsets``)."""
@@ -62,8 +81,8 @@ class Task(Protocol):
     Life: constructed → ``load`` once → (``take``* ``tick``? ``step``)*. After an exception the task is thrown away.
     """
 
-    def load(self, entries: Iterable[tuple[bytes, bytes]]) -> None:
-        """Take over the restored table: the last value of each live key of the changelog partition."""
+    def load(self, table: Table) -> None:
+        """Take over the restored table: the last committed value of each live key of the changelog partition."""
 
     def start_offsets(self) -> Mapping[str, int]:
         """After ``load``: first offset to read per input topic. A topic that is missing is read from its beginning."""
@@ -79,3 +98,11 @@ class Task(Protocol):
 
     def held(self) -> frozenset[str]:
         """Input topics of which the task wants no more records for now (backpressure, alignment)."""
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A task whose values say when they have to be looked at, so that its table can be asked for what comes next."""
+
+    def wake_of(self, key: bytes, value: bytes) -> bytes | None:
+        """Bytes that sort like the time, always as many; None: never."""

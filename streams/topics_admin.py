@@ -14,12 +14,13 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPart
 
 from schemas.topics import TOPICS, Topic
 from streams.admin_client import REQUEST_TIMEOUT_S, connect, reason
-from streams.errors import BrokerError
+from streams.errors import BrokerError, BrokerUnavailableError
 from streams.settings import Settings
 
 __all__ = [
     "Difference",
     "TopicState",
+    "administering",
     "check_topics",
     "configs",
     "connect",
@@ -63,13 +64,13 @@ def ensure_topics(settings: Settings, only: Iterable[str] | None = None) -> list
     (``check_topics`` judges). Raises BrokerError naming topic and reason.
     """
     wanted = {settings.topic(topic.name): topic for topic in _chosen(only)}
-    with _admin(settings) as admin:
+    with administering(settings) as admin:
         answer = admin.create_topics(
             {
                 name: {
                     "num_partitions": partitions(topic, settings),
                     "replication_factor": settings.replication,
-                    "configs": configs(topic),
+                    "configs": configs(topic, settings),
                 }
                 for name, topic in wanted.items()
             },
@@ -117,7 +118,7 @@ def differences(settings: Settings, names: Iterable[str] | None = None) -> list[
 def describe(settings: Settings, names: Iterable[str] | None = None) -> dict[str, TopicState]:
     """The catalogue's topics that exist on the broker, by full name. Raises BrokerError."""
     wanted = [settings.topic(topic.name) for topic in _chosen(names)]
-    with _admin(settings) as admin:
+    with administering(settings) as admin:
         found = {topic["name"]: topic for topic in admin.describe_topics(wanted) if topic["error_code"] == 0}
         all_configs = _describe_configs(admin, list(found)) if found else {}
     return {
@@ -144,7 +145,7 @@ def delete_topics(settings: Settings, *, prefix: str) -> list[str]:
     present = list(describe(settings))
     if not present:
         return []
-    with _admin(settings) as admin:
+    with administering(settings) as admin:
         answer = admin.delete_topics(present, raise_errors=False)
         for topic in answer["topics"]:
             if topic["error_code"] not in (0, UnknownTopicOrPartitionError.errno):
@@ -163,7 +164,7 @@ def partitions(topic: Topic, settings: Settings) -> int:
     return settings.partitions if topic.partitioned else 1
 
 
-def configs(topic: Topic) -> dict[str, str]:
+def configs(topic: Topic, settings: Settings) -> dict[str, str]:
     """The topic's settings by their Kafka name. A compacted topic keeps the last record of a key for ever, so its
     retention is not set."""
     retention = {"retention.ms": str(topic.retention_ms)} if topic.cleanup == "delete" else {}
@@ -172,6 +173,7 @@ def configs(topic: Topic) -> dict[str, str]:
         **retention,
         "max.message.bytes": str(topic.record_bytes_max),
         "message.timestamp.type": "LogAppendTime",
+        "min.insync.replicas": str(settings.insync_replicas),
     }
 
 
@@ -195,26 +197,27 @@ def _compare(topic: Topic, state: TopicState | None, settings: Settings) -> Iter
         yield Difference(name, "partitions", "partitions", str(state.partitions), str(partitions(topic, settings)))
     if state.replication != settings.replication:
         yield Difference(name, "replication", "replication", str(state.replication), str(settings.replication))
-    for field, expected in configs(topic).items():
+    for field, expected in configs(topic, settings).items():
         if state.configs.get(field) != expected:
             yield Difference(name, "config", field, state.configs.get(field, "none"), expected)
 
 
 @contextmanager
-def _admin(settings: Settings) -> Iterator[KafkaAdminClient]:
-    """An admin client whose failures are BrokerErrors."""
+def administering(settings: Settings) -> Iterator[KafkaAdminClient]:
+    """An admin client whose failures are BrokerErrors; BrokerUnavailableErrors where another try may succeed."""
     with connect(settings.bootstrap_servers) as admin:
         try:
             yield admin
         except KafkaError as error:
-            raise BrokerError(
+            kind = BrokerUnavailableError if error.retriable else BrokerError
+            raise kind(
                 f"The broker at {settings.bootstrap_servers} refused or did not finish a request about topics "
                 f"({reason(error)}); see its log, then try again."
             ) from error
 
 
 def _describe_configs(admin: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
-    wanted = ["cleanup.policy", "retention.ms", "max.message.bytes", "message.timestamp.type"]
+    wanted = ["cleanup.policy", "retention.ms", "max.message.bytes", "message.timestamp.type", "min.insync.replicas"]
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, wanted) for name in names]
     found = admin.describe_configs(resources, config_filter="all").get("topic", {})
     return {name: {key: entry["value"] for key, entry in found.get(name, {}).items()} for name in names}

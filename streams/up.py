@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streams.errors import CuepointError
+from streams.errors import EXIT_TRY_AGAIN, CuepointError
 from streams.settings import ENV_PREFIX, Settings
 
 RESTARTS_MAX = 5
@@ -20,6 +20,8 @@ RESTARTS_MAX = 5
 RESTART_WINDOW_S = 120.0
 STOP_TIMEOUT_S = 30.0
 POLL_S = 0.2
+TRY_AGAIN_AFTER_S = 1.0
+"""Pause before a process is started again that waits for something outside, a broker for instance."""
 USER_ERROR = CuepointError.exit_code
 
 
@@ -32,6 +34,10 @@ class Child:
     log: Path
     process: subprocess.Popen[bytes] | None = None
     started: list[float] = field(default_factory=list)
+    start_at: float = 0.0
+    """When it is to be started again; 0: it runs."""
+    waits_for: str = ""
+    """Why it is tried again, as it was said last."""
     peak_rss_mb: float = 0.0
     cpu_seconds: float = 0.0
 
@@ -57,15 +63,25 @@ class Fleet:
         self.stop()
 
     def watch(self) -> None:
-        """Look once: measure, and restart what died. Raises CuepointError when a process cannot go on."""
+        """Look once: measure, and restart what died. Raises CuepointError when a process cannot go on.
+
+        A process that says "try again" (no broker answers, another worker has taken over) is tried for ever.
+        """
         now = time.monotonic()
         for child in self.children:
             process = child.process
             assert process is not None
+            if child.start_at:
+                if now >= child.start_at:
+                    self._start(child)
+                continue
             child.peak_rss_mb = max(child.peak_rss_mb, peak_rss_mb(process.pid))
             child.cpu_seconds = max(child.cpu_seconds, cpu_seconds(process.pid))
             code = process.poll()
             if code is None:
+                continue
+            if code == EXIT_TRY_AGAIN:
+                self._try_again(child, now)
                 continue
             child.started = [moment for moment in child.started if now - moment < RESTART_WINDOW_S]
             if code in (0, USER_ERROR) or len(child.started) > RESTARTS_MAX:
@@ -86,8 +102,17 @@ class Fleet:
                 process.kill()
                 process.wait()
 
+    def _try_again(self, child: Child, now: float) -> None:
+        words = last_words(child.log)
+        if words != child.waits_for:
+            self._say(f"{child.name} is started again until it can go on: {words}")
+        child.waits_for = words
+        child.started.clear()
+        child.start_at = now + TRY_AGAIN_AFTER_S
+
     def _start(self, child: Child) -> None:
         child.started.append(time.monotonic())
+        child.start_at = 0.0
         with child.log.open("ab") as log:
             child.process = subprocess.Popen(
                 [sys.executable, "-m", "streams.cli", *child.arguments],
@@ -137,9 +162,13 @@ def cpu_seconds(pid: int) -> float:
 
 
 def last_words(log: Path) -> str:
-    """The message of the last error in a log, else its last line."""
+    """The message of the last error in a log, else its last line.
+
+    What ends a process is logged with its ``error``; what libraries log on the way is not.
+    """
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     errors = [line for line in lines if '"level": "ERROR"' in line]
+    errors = [line for line in errors if '"error": ' in line] or errors
     if errors:
         return str(json.loads(errors[-1])["message"])
     return lines[-1][:500] if lines else "it said nothing"

@@ -105,6 +105,14 @@ class Clock:
         sources = {source for mark in marks for source in mark.until}
         return {source: min(mark.until.get(source, END_OF_TIME) for mark in marks) for source in sorted(sources)}
 
+    def missing(self) -> list[str]:
+        """Upstream tasks that have never reported, as ``stage-task``; of a stage that nobody has heard of, its name."""
+        silent: list[str] = []
+        for stage in self._stages if self.value is None else ():
+            tasks = range(self._of.get(stage, 0))
+            silent += [f"{stage}-{task}" for task in tasks if (stage, task) not in self._marks] if tasks else [stage]
+        return silent
+
     def free(self) -> list[str]:
         """Sources that do not hold the clock."""
         return sorted({source for mark in self._marks.values() for source in mark.free})

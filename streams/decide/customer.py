@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 from schemas.envelope import Envelope
 from streams.decide import facts, slots
+from streams.decide.alarms import EPISODE_RANK, SLOT_RANK
 from streams.decide.gates import standing
 from streams.decide.gates.base import Answer
 from streams.decide.occasions import ARMED_BY, OCCASIONS
@@ -27,8 +28,6 @@ from streams.decide.state import (
 )
 from streams.decide.view import View
 
-EPISODE_RANK, SLOT_RANK = 1, 2
-"""At equal times: events (rank 0), episode timers, slot releases."""
 CONSENT_EVENTS = frozenset({"customer.registered", "customer.updated", "feedback"})
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 
 from schemas.envelope import Envelope
+from streams.decide.alarms import NEVER
 from streams.decide.facts import end_cart
 from streams.decide.state import (
     RECENT_IDS_MAX,
@@ -25,6 +26,7 @@ from streams.decide.state import (
 def leave(state: CustomerState, event: Envelope) -> tuple[CustomerState, Envelope]:
     """``merge.out``: the pointer that stays, and the ``merge.in`` that carries the state to the target."""
     target = event.data["to"]
+    state.wake = NEVER
     carried = Envelope(
         id=f"merge.in/{event.data['merge']}",
         type="merge.in",

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from schemas.envelope import Envelope
 from streams.decide import merge
-from streams.decide.customer import EPISODE_RANK, SLOT_RANK, CustomerFold
+from streams.decide.alarms import EPISODE_RANK, NEVER, Alarms, Place, earliest_wake, first_place, wake_at
+from streams.decide.customer import CustomerFold
 from streams.decide.rules import Rules
-from streams.decide.state import PARKED_MAX, STATE_VERSION, CustomerState
+from streams.decide.state import PARKED_MAX, STATE_VERSION, CustomerState, decode_state
 from streams.errors import StateError
 from streams.progress import BEGINNING
 from streams.reorder import ReorderBuffer, key_of
 
 Key = tuple[Any, ...]
 """Place in the order: (time, 0, rank of kind, event id, offset) or (due, 1 or 2, customer, timer name)."""
-BROADCAST = frozenset({"campaign.published", "campaign.withdrawn", "brand.published", "catalog.item"})
+RULES = frozenset({"campaign.published", "campaign.withdrawn", "brand.published"})
+BROADCAST = RULES | {"catalog.item"}
+REARM = "\x00rearm"
+"""Event id of a note, parked with a customer, that rules have changed. It is in no log."""
+_ALL = 1 << 62
 
 
 class States:
@@ -33,12 +38,20 @@ class States:
         self.live: dict[str, CustomerState] = {}
         self.dirty: dict[str, None] = {}
         """Customers changed since it was last emptied, in order."""
+        self.new: dict[str, None] = {}
+        """Customers that the table did not know, since it was last emptied."""
+        self.fetched = 0
+        """States that were not in ``live`` when they were asked for."""
 
     def get(self, customer: str) -> CustomerState:
         """The customer's state; a new one for a new customer."""
         state = self.live.get(customer)
         if state is None:
-            state = self._fetch(customer) or CustomerState(STATE_VERSION, customer)
+            self.fetched += 1
+            state = self._fetch(customer)
+            if state is None:
+                state = CustomerState(STATE_VERSION, customer)
+                self.new[customer] = None
             self.live[customer] = state
         return state
 
@@ -59,8 +72,9 @@ class Partition:
     def __init__(
         self,
         fetch: Callable[[str], CustomerState | None],
-        customers: Callable[[], Iterable[str]],
+        scan: Callable[[str], Iterator[tuple[str, bytes]]],
         waiting: ReorderBuffer | None = None,
+        alarms: Alarms | None = None,
     ) -> None:
         self.rules = Rules()
         self.fold = CustomerFold(self.rules)
@@ -75,32 +89,33 @@ class Partition:
         """Rules and catalogue events applied since it was last emptied: they belong to the state."""
         self.on_accepted: Callable[[Envelope, str], None] = lambda event, fate: None
         """Told each event with its fate: accepted, duplicate or guest."""
-        self._customers = customers
+        self.alarms = Alarms() if alarms is None else alarms
+        self.waits: dict[str, int] = {}
+        """Customers who wait for the state of another, and the time of the merge: what is theirs from then on is not
+        decided yet."""
+        self.rearming: tuple[int, str] | None = None
+        """Rules have changed: every customer behind this one still has to be armed as of this time."""
+        self._scan = scan
         self._waiting = ReorderBuffer() if waiting is None else waiting
-        self._alarms: list[tuple[int, int, str, str]] = []
 
     def __len__(self) -> int:
         return len(self._waiting)
-
-    @property
-    def timers(self) -> int:
-        """Timers in the heap (stale ones included)."""
-        return len(self._alarms)
 
     def first_waiting(self) -> int | None:
         """The lowest offset in the reorder buffer; None when it is empty."""
         return self._waiting.first_offset()
 
-    def restore(self, state: CustomerState) -> None:
-        """Put a customer's timers into the heap: after a restart, or when timers came with another state."""
-        for name, due in state.timers.items():
-            heapq.heappush(self._alarms, (due, EPISODE_RANK, state.customer, name))
-        for name, slot in state.slots.items():
-            heapq.heappush(self._alarms, (slot.release, SLOT_RANK, state.customer, name))
+    @property
+    def decided_until(self) -> int:
+        """Everything of every customer before this moment is decided."""
+        until: int = self.through[0]
+        return min(until, min(self.waits.values(), default=until))
 
     def take(self, event: Envelope, offset: int) -> None:
         """Accept an event: it waits for the clock, or applies where it is read when the clock has passed it."""
         if (*key_of(event), offset) <= self.through:
+            if self.rearming is not None:
+                self._rearm(_ALL)
             event.eff = max(event.eff, self.through[0]) if event.type != "merge.in" else event.eff
             self._apply(event)
             self._sound()
@@ -114,28 +129,31 @@ class Partition:
 
     def advance(self, clock: int, steps: int) -> int:
         """Apply what lies before ``clock``, at most ``steps`` events and timers; the steps taken (fewer: all done)."""
-        taken, waiting, alarms = 0, self._waiting, self._alarms
+        taken, waiting, alarms = 0, self._waiting, self.alarms
         while taken < steps:
             first = waiting.next_eff()
             event_at = clock if first is None else first
-            alarm_at = alarms[0][0] if alarms else clock
-            if event_at >= clock and alarm_at >= clock:
+            if self.rearming is not None and not self._more_rules(event_at, clock):
+                taken += self._rearm(steps - taken)
+                continue
+            if event_at >= clock and alarms.first >= clock:
                 self.through = max(self.through, (clock,))
                 return taken
-            if event_at <= alarm_at:
-                entry = waiting.pop()
-                self.through = (*entry.key, entry.offset)
-                self._apply(entry.event)
+            if event_at <= alarms.first:
+                eff, zero, rank, name, _, offset, event = waiting.pop()
+                self.through = (eff, zero, rank, name, offset)
+                self._apply(event)
             else:
-                alarm = heapq.heappop(alarms)
-                self.through = alarm
-                self._ring(alarm)
-            self._sound()
+                self._wake()
+            if self.fold.alarms:
+                self._sound()
             taken += 1
         return taken
 
     def _apply(self, event: Envelope) -> None:
-        if event.type in BROADCAST:
+        if event.id == REARM:
+            self._rearm_later(event)
+        elif event.type in BROADCAST:
             self._apply_rules(event)
         elif event.customer.startswith("none:"):
             self.on_accepted(event, "guest")
@@ -162,28 +180,84 @@ class Partition:
         self.kept_rules.append(event)
         self.on_accepted(event, "accepted")
         if changed:
-            for customer in sorted(self._customers()):
-                state = self.states.get(customer)
-                if state.moved_to is None and not state.waits_for:
-                    before = len(self.fold.alarms)
-                    self.fold.rearm(state, event.eff)
-                    if len(self.fold.alarms) > before:
-                        self.states.dirty[customer] = None
+            self.rearming = (event.eff, "")
 
-    def _ring(self, alarm: tuple[int, int, str, str]) -> None:
-        due, rank, customer, name = alarm
-        state = self.states.get(customer)
-        if state.waits_for or not _still_set(state, rank, name, due):
+    def _more_rules(self, event_at: int, clock: int) -> bool:
+        """Whether the next event changes rules at the same time again: then customers are armed after it, once."""
+        assert self.rearming is not None
+        return event_at == self.rearming[0] and event_at < clock and self._waiting.next_type() in RULES
+
+    def _rearm(self, steps: int) -> int:
+        """After new rules: arm the next customers, at most ``steps``; the steps taken (fewer: all done).
+
+        The table may be larger than memory: customers that get no timer are not kept.
+        """
+        assert self.rearming is not None
+        now, behind = self.rearming
+        new = ((customer, b"") for customer in sorted(self.states.new) if customer > behind)
+        taken = 0
+        for customer, value in heapq.merge(self._scan(behind), new):
+            if taken == steps:
+                return taken
+            taken += 1
+            self.rearming = (now, customer)
+            state = self.states.live.get(customer) or decode_state(value)
+            if state.waits_for:
+                self._park(state, Envelope(REARM, "campaign.published", "campaigns", customer, now, now))
+                self.states.replace(state)
+            elif state.moved_to is None:
+                self.fold.rearm(state, now)
+                if self.fold.alarms:
+                    self.states.replace(state)
+                    self._sound()
+        self.rearming = None
+        return taken
+
+    def _rearm_later(self, event: Envelope) -> None:
+        """Rules changed while the customer waited for a merge, and it is his turn now (unless he waits again)."""
+        state = self.states.change(event.customer)
+        if state.waits_for:
+            self._park(state, event)
+        elif state.moved_to is None:
+            self.fold.rearm(state, event.eff)
+
+    def _wake(self) -> None:
+        """Take the next wake: its customer's first timer rings, if it is due by then; what is left sets the next."""
+        found = self.alarms.pop()
+        if found is None:
             return
+        wake, customer = found
+        state = self.states.get(customer)
+        if wake < state.wake:
+            return  # an entry that no longer counts
+        place = None if state.waits_for else first_place(state)
+        if place is not None and wake_at(place[0], place[1]) <= wake:
+            self.through = place
+            self._ring(state, place)
         self.states.dirty[customer] = None
+        self._schedule(state)
+
+    def _ring(self, state: CustomerState, place: Place) -> None:
+        due, rank, _, name = place
         if rank == EPISODE_RANK:
             self.fold.pop(state, name, due)
         else:
             self.fold.release(state, name, due)
 
+    def _schedule(self, state: CustomerState) -> None:
+        """Set the customer's wake from his timers. One who waits for a merge is looked at when it comes."""
+        state.wake = NEVER if state.waits_for else earliest_wake(state)
+        if state.wake != NEVER:
+            self.alarms.push(state.wake, state.customer)
+
     def _sound(self) -> None:
+        """Timers were set: their customers may have to be looked at earlier."""
         for alarm in self.fold.alarms:
-            heapq.heappush(self._alarms, (alarm.due, alarm.rank, alarm.customer, alarm.name))
+            wake = wake_at(alarm.due, alarm.rank)
+            state = self.states.live[alarm.customer]
+            if wake < state.wake:
+                state.wake = wake
+                self.alarms.push(wake, alarm.customer)
         self.fold.alarms.clear()
 
     def _merge(self, event: Envelope) -> None:
@@ -204,6 +278,7 @@ class Partition:
             else:
                 state.moved_to = None
                 state.waits_for.append(event.data["merge"])
+                self.waits[state.customer] = event.eff
                 self._if_arrived(state)
         else:
             state.arrived.append(event)
@@ -216,9 +291,10 @@ class Partition:
             if event.data["merge"] in state.waits_for:
                 state.arrived.remove(event)
                 state.waits_for.remove(event.data["merge"])
+                self.waits.pop(state.customer, None)
                 merge.absorb(state, event)
                 self.fold.rearm(state, event.eff)
-                self.restore(state)
+                self._schedule(state)
                 return True
         return False
 
@@ -234,13 +310,12 @@ class Partition:
                         self._apply(event)
                     return
             elif alarm is not None:
-                self._ring(alarm)
-        self.restore(state)
+                self.states.dirty[state.customer] = None
+                self._ring(state, alarm)
+        self._schedule(state)
 
-    def _next_alarm(self, state: CustomerState) -> tuple[int, int, str, str] | None:
-        alarms = [(due, EPISODE_RANK, state.customer, name) for name, due in state.timers.items()]
-        alarms += [(slot.release, SLOT_RANK, state.customer, name) for name, slot in state.slots.items()]
-        first = min(alarms, default=None)
+    def _next_alarm(self, state: CustomerState) -> Place | None:
+        first = first_place(state)
         return first if first is not None and first <= self.through else None
 
     def _park(self, state: CustomerState, event: Envelope) -> None:
@@ -250,10 +325,3 @@ class Partition:
                 "the other partition's worker does not run. Start it, or more memory will not help."
             )
         state.parked.append(event)
-
-
-def _still_set(state: CustomerState, rank: int, name: str, due: int) -> bool:
-    if rank == EPISODE_RANK:
-        return state.timers.get(name) == due
-    slot = state.slots.get(name)
-    return slot is not None and slot.release == due

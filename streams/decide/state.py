@@ -10,9 +10,14 @@ from typing import Any
 import msgspec
 
 from schemas.envelope import Envelope
+from streams.decide.alarms import NEVER, WAKE_BYTES, earliest_wake, wake_bytes
 from streams.errors import StateError
+from streams.upgrade import other_version, unreadable
 
-STATE_VERSION = 1
+STATE_VERSION = 2
+"""Version 1 had no wake before it; the fields are the same."""
+NO_WAKE = b"\x80"
+"""Values from here on begin with MessagePack at once: its arrays begin with a byte that no wake begins with."""
 DAY_MS = 86_400_000
 
 RETURN_WINDOW_MS = 90 * DAY_MS
@@ -213,29 +218,64 @@ class CustomerState(_Row, dict=True):
         self.__dict__.pop("_derived", None)
 
     @property
+    def wake(self) -> int:
+        """When the customer has to be looked at next (``alarms``); it goes before the encoded state."""
+        return self.__dict__.get("_wake", NEVER)  # type: ignore[no-any-return]
+
+    @wake.setter
+    def wake(self, wake: int) -> None:
+        self.__dict__["_wake"] = wake
+
+    @property
     def known(self) -> bool:
         """True for a customer of the CRM, False for a visitor, card, device or address not yet linked."""
         return ":" not in self.customer
 
 
+class _Versioned(_Row):
+    """A state of any version: all begin with it."""
+
+    version: int
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(CustomerState)
+_version_decoder = msgspec.msgpack.Decoder(_Versioned)
 
 
 def encode_state(state: CustomerState) -> bytes:
-    """MessagePack of a state."""
-    return _encoder.encode(state)
+    """Its wake, eight bytes, and the MessagePack of a state."""
+    return wake_bytes(state.wake) + _encoder.encode(state)
 
 
 def decode_state(value: bytes) -> CustomerState:
     """A state from its bytes. Raises StateError for a version that this release does not know."""
+    body = value if value >= NO_WAKE else memoryview(value)[WAKE_BYTES:]
     try:
-        state = _decoder.decode(value)
-    except msgspec.ValidationError as error:
-        raise StateError(f"A customer state cannot be read ({error}); it was written by another release.") from error
-    if state.version != STATE_VERSION:
-        raise StateError(
-            f"A customer state has version {state.version}, this release reads {STATE_VERSION}; "
-            "run the release that wrote it, or a newer one."
-        )
+        state = _decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise _refused(body, error) from error
+    if state.version == STATE_VERSION:
+        state.wake = int.from_bytes(value[:WAKE_BYTES], "big")
+    elif state.version == 1:
+        state.version = STATE_VERSION
+        state.wake = earliest_wake(state)
+    else:
+        raise _refused(body, None)
     return state
+
+
+def wake_of(value: bytes) -> bytes:
+    """The wake of an encoded state. Raises StateError as ``decode_state`` does."""
+    return wake_bytes(decode_state(value).wake) if value >= NO_WAKE else value[:WAKE_BYTES]
+
+
+def _refused(body: bytes | memoryview, error: Exception | None) -> StateError:
+    """Why a state is not read. The version is looked at first: another one may have any shape."""
+    try:
+        version = _version_decoder.decode(body).version
+    except msgspec.DecodeError:
+        version = STATE_VERSION
+    if version == STATE_VERSION:
+        return unreadable("A customer state", error)
+    return other_version("A customer state", version, STATE_VERSION)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,21 @@ import msgspec
 from schemas.cloudevents import trigger_headers
 from schemas.envelope import Envelope
 from streams import metrics
+from streams.decide.alarms import CUSTOMER, NEVER, WAKE_BYTES, WAKES_MAX, Alarms, wake_bytes
 from streams.decide.partition import BROADCAST, Partition
 from streams.decide.records import Made
-from streams.decide.state import CustomerState, decode_state, encode_state
+from streams.decide.state import NO_WAKE, CustomerState, decode_state, encode_state, wake_of
 from streams.ordered import OrderedTask, Position
 from streams.progress import Counts, progress_record
 from streams.reorder import ReorderBuffer, key_of
-from streams.task import Effects, Out
+from streams.table import MemoryTable
+from streams.task import Effects, Out, Table
 from streams.wire import decode_envelope, encode_envelope, partition_of
 
-CUSTOMER = b"c|"
 RULE = b"r|"
-CACHE_MAX = 100_000
-"""Decoded customer states kept in memory; beyond it they are decoded again when needed."""
+WAIT = b"w|"
+"""Keys of ``Partition.waits``."""
+_NEVER = wake_bytes(NEVER)
 
 _encoder = msgspec.json.Encoder()
 
@@ -36,8 +39,9 @@ class DecideTask(OrderedTask):
         partition: int,
         partitions: int,
         prefix: str,
-        cache_max: int = CACHE_MAX,
+        cache_max: int = 20_000,
         spill_dir: Path | None = None,
+        wakes_max: int = WAKES_MAX,
     ) -> None:
         super().__init__("customer-events", partition, ("intake", "identity"))
         self.partitions = partitions
@@ -45,9 +49,11 @@ class DecideTask(OrderedTask):
         self.hand_over = True
         self.counts = Counts()
         self._cache_max = cache_max
-        self._table: dict[str, bytes] = {}
-        self._bytes = 0
-        self._fold = Partition(self._fetch, self._customers, ReorderBuffer(directory=spill_dir))
+        self._table: Table = MemoryTable()
+        self._customers = 0
+        self._waits: dict[str, int] = {}
+        """``Partition.waits`` as the table has it."""
+        self._fold = Partition(self._fetch, self._scan, ReorderBuffer(directory=spill_dir), Alarms(wakes_max))
         self._fold.on_accepted = self._count
 
     def accept(self, event: Envelope, offset: int, again: bool) -> None:
@@ -58,6 +64,8 @@ class DecideTask(OrderedTask):
             self._fold.take_again(event, offset)
         else:
             self._fold.take(event, offset)
+            if self._fold.rearming is not None:
+                self.advancing = True
 
     def advance(self, clock: int, steps: int) -> int:
         """See ``OrderedTask``."""
@@ -73,26 +81,53 @@ class DecideTask(OrderedTask):
 
     def extra(self) -> dict[str, Any]:
         """Counts and mode."""
-        return {"counts": self.counts.dump(), "hand_over": self.hand_over, "live_from": self._fold.fold.live_from}
+        return {
+            "counts": self.counts.dump(),
+            "hand_over": self.hand_over,
+            "live_from": self._fold.fold.live_from,
+            "customers": self._customers,
+            "rearming": self._fold.rearming,
+        }
 
-    def restore(self, entries: Iterable[tuple[bytes, bytes]], position: Position | None) -> None:
-        """Rules and catalogue in their order, then customers with their timers."""
-        rules: list[Envelope] = []
-        for key, value in entries:
-            if key.startswith(RULE):
-                rules.append(decode_envelope(value))
-            else:
-                self._table[key[len(CUSTOMER) :].decode()] = value
+    def restore(self, table: Table, position: Position | None) -> None:
+        """Rules and catalogue in their order, and the next wakes; customers stay in the table."""
+        self._table = table
+        rules = [decode_envelope(value) for _, value in table.scan(RULE)]
         for event in sorted(rules, key=key_of):
             self._fold.rules.apply(event)
+        self._waits = {key[len(WAIT) :].decode(): int(value) for key, value in table.scan(WAIT)}
         if position is not None:
             self._fold.through = tuple(position.through)
-            self.counts.load(position.extra["counts"])
-            self.hand_over = position.extra["hand_over"]
-            self._fold.fold.live_from = position.extra["live_from"]
-        self._bytes = sum(len(value) for value in self._table.values())
-        for value in self._table.values():
-            self._fold.restore(decode_state(value))
+            self._load_extra(position.extra)
+        self._fold.waits = dict(self._waits)
+        self._fold.alarms.load(table.wakes)
+
+    def _load_extra(self, extra: dict[str, Any]) -> None:
+        self.counts.load(extra["counts"])
+        self.hand_over = extra["hand_over"]
+        self._fold.fold.live_from = extra["live_from"]
+        if "customers" in extra:
+            self._customers = extra["customers"]
+        else:
+            self._load_version_1()
+        if extra.get("rearming") is not None:
+            now, behind = extra["rearming"]
+            self._fold.rearming = (now, behind)
+            self.advancing = True
+
+    def _load_version_1(self) -> None:
+        """State version 1 did not count its customers, nor note who waits: a merge id ends with its time."""
+        for customer, value in self._scan(""):
+            self._customers += 1
+            for merge in decode_state(value).waits_for:
+                self._waits[customer] = int(merge.rpartition("@")[2])
+
+    def wake_of(self, key: bytes, value: bytes) -> bytes | None:
+        """See ``streams.task.Timed``: customers have wakes."""
+        if not key.startswith(CUSTOMER):
+            return None
+        wake = value[:WAKE_BYTES] if value < NO_WAKE else wake_of(value)
+        return None if wake == _NEVER else wake
 
     def collect(self, effects: Effects) -> None:
         """See ``OrderedTask``."""
@@ -108,16 +143,40 @@ class DecideTask(OrderedTask):
         for event in fold.kept_rules:
             effects.state.append((rule_key(event), encode_envelope(event)))
         fold.kept_rules.clear()
-        for customer in fold.states.dirty:
-            value = encode_state(fold.states.live[customer])
-            self._bytes += len(value) - len(self._table.get(customer, b""))
-            self._table[customer] = value
-            effects.state.append((CUSTOMER + customer.encode(), value))
-        fold.states.dirty.clear()
-        if len(fold.states.live) > self._cache_max:
-            fold.states.live.clear()
+        self._collect_states(effects)
+        self._collect_waits(effects)
         effects.records.append(self._progress())
         self._report()
+
+    def _collect_states(self, effects: Effects) -> None:
+        """Encode what has changed; then forget what the table has: the longest unchanged states, and far wakes."""
+        states = self._fold.states
+        live, dirty = states.live, states.dirty
+        for customer in dirty:
+            effects.state.append((CUSTOMER + customer.encode(), encode_state(live[customer])))
+        self._customers += len(states.new)
+        metrics.STATE_LOOKUPS.labels(self.partition, "miss").inc(states.fetched)
+        metrics.STATE_LOOKUPS.labels(self.partition, "hit").inc(max(0, len(dirty) - states.fetched))
+        if len(live) > self._cache_max:
+            for customer in dirty:
+                live[customer] = live.pop(customer)
+            for customer in list(islice(live, len(live) - self._cache_max)):
+                del live[customer]
+        dirty.clear()
+        states.new.clear()
+        states.fetched = 0
+        effects.wakes_from = self._fold.alarms.settle()
+
+    def _collect_waits(self, effects: Effects) -> None:
+        waits, stored = self._fold.waits, self._waits
+        if waits == stored:
+            return
+        for customer in sorted(stored.keys() - waits.keys()):
+            effects.state.append((WAIT + customer.encode(), None))
+        for customer, since in waits.items():
+            if stored.get(customer) != since:
+                effects.state.append((WAIT + customer.encode(), b"%d" % since))
+        self._waits = dict(waits)
 
     def _collect_decisions(self, effects: Effects, made: list[Made]) -> None:
         """Hand over what was decided, but not a send whose cancel is known already."""
@@ -135,12 +194,13 @@ class DecideTask(OrderedTask):
                 effects.records.append(Out(f"triggers.{decision['channel']}", self.partition, key, value, headers))
             effects.records.append(Out("decisions", self.partition, key, _encoder.encode(decision)))
 
-    def _customers(self) -> Iterable[str]:
-        return self._table.keys() | self._fold.states.live.keys()
-
     def _fetch(self, customer: str) -> CustomerState | None:
-        value = self._table.get(customer)
+        value = self._table.get(CUSTOMER + customer.encode())
         return None if value is None else decode_state(value)
+
+    def _scan(self, behind: str) -> Iterator[tuple[str, bytes]]:
+        for key, value in self._table.scan(CUSTOMER, CUSTOMER + behind.encode()):
+            yield key[len(CUSTOMER) :].decode(), value
 
     def _control(self, data: dict[str, Any]) -> None:
         if data["kind"] == "replay":
@@ -159,20 +219,21 @@ class DecideTask(OrderedTask):
     def _report(self) -> None:
         self.counts.report()
         metrics.report_watermarks("decide", self.partition, self.clock.until())
-        metrics.STATE_ENTRIES.labels("decide", self.partition).set(len(self._table))
-        metrics.STATE_BYTES.labels("decide", self.partition).set(self._bytes)
-        metrics.TIMERS.labels(self.partition).set(self._fold.timers)
+        metrics.CUSTOMERS.labels(self.partition).set(self._customers)
+        metrics.TIMERS.labels(self.partition).set(len(self._fold.alarms))
         metrics.WAITING.labels("decide", self.partition).set(len(self._fold))
+        metrics.UPSTREAM_MISSING.labels("decide", self.partition).set(len(self.clock.missing()))
 
     def _progress(self) -> Out:
         return progress_record(
             "decide",
             self.partition,
-            self.clock.value,
+            self._fold.decided_until,
             self.counts,
-            customers=len(self._table),
-            timers=self._fold.timers,
+            customers=self._customers,
+            timers=len(self._fold.alarms),
             waiting=len(self._fold),
+            missing=self.clock.missing(),
         )
 
 

@@ -69,7 +69,7 @@ def type_text(field: dict[str, Any]) -> str:
         inner = field.get("additionalProperties")
         return f"table of {type_text(inner)}" if isinstance(inner, dict) and inner else "table"
     pattern = field.get("pattern", "")
-    if pattern.startswith(r"^-?\d"):
+    if pattern.startswith("^-?[0-9]"):
         return "amount"
     if pattern.startswith("^(") and pattern.endswith(")$"):
         return codes(pattern[2:-2].split("|"))

@@ -25,24 +25,34 @@ class Link(msgspec.Struct, array_like=True):
 
 
 class IdentityTable:
-    """Resolves events in their order; the caller sorts them."""
+    """Resolves events in their order; the caller sorts them. ``fetch`` finds what is not in ``links``."""
 
-    def __init__(self) -> None:
+    def __init__(self, fetch: Callable[[str], Link | None] = lambda identifier: None) -> None:
         self.links: dict[str, Link] = {}
+        """Those that were asked for; the caller may take some out that are not dirty."""
         self.dirty: dict[str, None] = {}
         """Identifiers changed since it was last emptied, in order."""
+        self._fetch = fetch
 
     def apply(self, event: Envelope, emit: Callable[[Envelope], None]) -> None:
         """Resolve an event, or take an order (link, merge); ``emit`` gets what goes to ``customer-events``."""
         if event.type in ("identity.link", "customer.merged"):
             self._link(event, emit)
             return
-        link = self.links.get(event.customer)
+        link = self._get(event.customer)
         if link is None:
             self._set(event.customer, Link())
         elif link.customer is not None:
             event.customer = link.customer
         emit(event)
+
+    def _get(self, identifier: str) -> Link | None:
+        link = self.links.get(identifier)
+        if link is None:
+            link = self._fetch(identifier)
+            if link is not None:
+                self.links[identifier] = link
+        return link
 
     def _set(self, identifier: str, link: Link) -> None:
         self.links[identifier] = link
@@ -50,7 +60,7 @@ class IdentityTable:
 
     def _link(self, event: Envelope, emit: Callable[[Envelope], None]) -> None:
         identifier, customer = event.customer, event.data["customer"]
-        link, latest = self.links.get(identifier), (event.at, event.id)
+        link, latest = self._get(identifier), (event.at, event.id)
         if link is not None and link.customer is not None:
             if latest > link.latest:
                 self._set(identifier, Link(customer, link.shared or link.customer != customer, latest))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ from streams.identity.table import IdentityTable, Link
 from streams.ordered import OrderedTask, Position, mark_records
 from streams.progress import BEGINNING, Counts, progress_record
 from streams.reorder import ReorderBuffer, key_of
-from streams.task import Effects, Out
+from streams.table import MemoryTable
+from streams.task import Effects, Out, Table
 from streams.wire import Mark, encode_envelope, partition_of
+
+CACHE_MAX = 100_000
+"""Decoded links kept in memory, some 200 bytes each; beyond it they are decoded again when they are needed."""
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Link)
@@ -24,8 +29,10 @@ _decoder = msgspec.msgpack.Decoder(Link)
 class IdentityFold:
     """Events in the order of their effective time through the identity table."""
 
-    def __init__(self, waiting: ReorderBuffer | None = None) -> None:
-        self.table = IdentityTable()
+    def __init__(
+        self, waiting: ReorderBuffer | None = None, fetch: Callable[[str], Link | None] = lambda identifier: None
+    ) -> None:
+        self.table = IdentityTable(fetch)
         self.through: tuple[Any, ...] = (BEGINNING,)
         self.outgoing: list[Envelope] = []
         """Events for ``customer-events`` since it was last emptied."""
@@ -40,33 +47,39 @@ class IdentityFold:
 
     def take(self, event: Envelope, offset: int, again: bool = False) -> None:
         """Accept an event: it waits for the clock, or applies at once when the clock has passed it."""
-        if (*key_of(event), offset) > self.through:
+        if event.eff > self.through[0] or (*key_of(event), offset) > self.through:
             self._waiting.push(event, offset)
         elif not again:
             self.table.apply(event, self.outgoing.append)
 
     def advance(self, clock: int, steps: int) -> int:
         """Apply what lies before ``clock``, at most ``steps``; the steps taken (fewer: all done)."""
-        taken, waiting = 0, self._waiting
+        taken, waiting, apply, emit = 0, self._waiting, self.table.apply, self.outgoing.append
+        entry = None
         while taken < steps:
             first = waiting.next_eff()
             if first is None or first >= clock:
                 self.through = max(self.through, (clock,))
                 return taken
             entry = waiting.pop()
-            self.through = (*entry.key, entry.offset)
-            self.table.apply(entry.event, self.outgoing.append)
+            apply(entry.event, emit)
             taken += 1
+        if entry is not None:
+            self.through = (*entry.key, entry.offset)
         return taken
 
 
 class IdentityTask(OrderedTask):
     """One partition number of identity."""
 
-    def __init__(self, partition: int, partitions: int, spill_dir: Path | None = None) -> None:
+    def __init__(
+        self, partition: int, partitions: int, spill_dir: Path | None = None, cache_max: int = CACHE_MAX
+    ) -> None:
         super().__init__("identity-events", partition, ("intake",))
         self.partitions = partitions
-        self._fold = IdentityFold(ReorderBuffer(directory=spill_dir))
+        self._cache_max = cache_max
+        self._table: Table = MemoryTable()
+        self._fold = IdentityFold(ReorderBuffer(directory=spill_dir), self._fetch)
         self._told: dict[str, int] = {}
 
     def accept(self, event: Envelope, offset: int, again: bool) -> None:
@@ -85,10 +98,9 @@ class IdentityTask(OrderedTask):
         """See ``OrderedTask``."""
         return self._fold.through
 
-    def restore(self, entries: Iterable[tuple[bytes, bytes]], position: Position | None) -> None:
+    def restore(self, table: Table, position: Position | None) -> None:
         """The table: identifier -> link."""
-        for key, value in entries:
-            self._fold.table.links[key.decode()] = _decoder.decode(value)
+        self._table = table
         if position is not None:
             self._fold.through = tuple(position.through)
 
@@ -104,10 +116,16 @@ class IdentityTask(OrderedTask):
         for identifier in table.dirty:
             effects.state.append((identifier.encode(), _encoder.encode(table.links[identifier])))
         table.dirty.clear()
+        for identifier in list(islice(table.links, max(0, len(table.links) - self._cache_max))):
+            del table.links[identifier]
         self._mark(effects)
         metrics.report_watermarks("identity", self.partition, self._told)
-        metrics.STATE_ENTRIES.labels("identity", self.partition).set(len(table.links))
         metrics.WAITING.labels("identity", self.partition).set(len(self._fold))
+        metrics.UPSTREAM_MISSING.labels("identity", self.partition).set(len(self.clock.missing()))
+
+    def _fetch(self, identifier: str) -> Link | None:
+        value = self._table.get(identifier.encode())
+        return None if value is None else _decoder.decode(value)
 
     def _mark(self, effects: Effects) -> None:
         reached = self._fold.through[0]

@@ -27,21 +27,21 @@ class FeedLimit:
     def good(self) -> str | None:
         """A usable record; it may fill a window that is over the limit all the same."""
         self.run = 0
-        return self._count(0)
+        self.seen += 1
+        return self._window() if self.seen >= WINDOW_RECORDS else None
 
     def rejected(self) -> str | None:
         """A bad record; the sentence of the limit that it breaks, or None."""
         self.run += 1
-        over = self._count(1)
+        self.seen += 1
+        self.bad += 1
+        over = self._window() if self.seen >= WINDOW_RECORDS else None
         if self.run >= RUN_MAX:
             return f"{self.run} records in a row cannot be used (limit {RUN_MAX})"
         return over
 
-    def _count(self, bad: int) -> str | None:
-        self.seen += 1
-        self.bad += bad
-        if self.seen < WINDOW_RECORDS:
-            return None
+    def _window(self) -> str | None:
+        """A window is full: begin the next."""
         full, self.seen, self.bad = self.bad, 0, 0
         if full * 100 <= SHARE_MAX_PERCENT * WINDOW_RECORDS:
             return None

@@ -1,26 +1,31 @@
-"""From a validated input model to the envelope's ``data``: minor units, milliseconds, only what later stages use."""
+"""From an input event to the envelope's ``data``: minor units, milliseconds, only what later stages use.
+
+An event is an instance of a model in ``schemas`` or of the struct that is derived from it (``streams.intake.structs``):
+both have the same fields, and ``type`` says what it is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from schemas.base import CustomerEventBase, Event, natural_key, to_minor, to_ms
+from schemas.base import MINOR_UNITS, to_ms
 from schemas.campaigns import CampaignRecord
-from schemas.catalog import CatalogItem
-from schemas.customers import CustomerProfile, FeedbackEvent
+from schemas.catalog import CatalogItem, Price
+from schemas.customers import CustomerErased, CustomerMerged, CustomerProfile, FeedbackEvent
 from schemas.orders import (
+    OrderCancelled,
     OrderChanged,
     OrderDelivered,
+    OrderLine,
     OrderPlaced,
     OrderShipped,
-    RefundIssued,
-    ReturnReceived,
-    ReturnRejected,
-    ReturnRequested,
+    ReturnBase,
+    ReturnLine,
 )
-from schemas.pos import PosTransaction
+from schemas.pos import PosLine, PosTransaction
 from schemas.web import (
+    CartLine,
     CartUpdated,
     CheckoutStarted,
     PageViewed,
@@ -31,20 +36,21 @@ from schemas.web import (
 )
 
 Data = dict[str, Any]
-ReturnModel = ReturnRequested | ReturnReceived | ReturnRejected | RefundIssued
+CONVERTED = frozenset({OrderLine, OrderPlaced, ReturnLine, PosLine, CartLine, Price})
+"""Models of which all amounts are converted: ``MINOR_UNITS`` refuses what is none."""
 
 
 def _order_lines(event: OrderPlaced | OrderChanged) -> list[Data]:
-    currency = event.currency
+    minor = MINOR_UNITS[event.currency]
     return [
         {
             "line": line.line_id,
             "product": line.product_id,
             "category": line.category,
             "qty": line.quantity,
-            "price": to_minor(line.unit_price, currency),
-            "discount": to_minor(line.discount, currency),
-            "tax": to_minor(line.tax, currency),
+            "price": minor[line.unit_price],
+            "discount": minor[line.discount],
+            "tax": minor[line.tax],
         }
         for line in event.lines
     ]
@@ -55,7 +61,7 @@ def _placed(event: OrderPlaced) -> Data:
     if event.cart_id:
         data["cart"] = event.cart_id
     if event.total is not None:
-        data["total"] = to_minor(event.total, event.currency)
+        data["total"] = MINOR_UNITS[event.currency][event.total]
     if event.coupons:
         data["coupons"] = event.coupons
     if event.payment_method:
@@ -67,11 +73,16 @@ def _changed(event: OrderChanged) -> Data:
     return {"order": event.order_id, "lines": _order_lines(event)}
 
 
+def _cancelled(event: OrderCancelled) -> Data:
+    return {"order": event.order_id}
+
+
 def _parcel(event: OrderShipped | OrderDelivered) -> Data:
     return {"order": event.order_id, "lines": [{"line": line.line_id, "qty": line.quantity} for line in event.lines]}
 
 
-def _return(event: ReturnModel) -> Data:
+def _return(event: ReturnBase) -> Data:
+    minor = MINOR_UNITS[event.currency]
     return {
         "return": event.return_id,
         "order": event.order_id,
@@ -80,7 +91,7 @@ def _return(event: ReturnModel) -> Data:
                 "line": line.line_id,
                 "product": line.product_id,
                 "qty": line.quantity,
-                "refund": None if line.refund is None else to_minor(line.refund, event.currency),
+                "refund": None if line.refund is None else minor[line.refund],
                 "reason": line.reason,
             }
             for line in event.lines
@@ -89,6 +100,7 @@ def _return(event: ReturnModel) -> Data:
 
 
 def _receipt(event: PosTransaction) -> Data:
+    minor = MINOR_UNITS[event.currency]
     return {
         "receipt": event.receipt_id,
         "store": event.store_id,
@@ -99,9 +111,9 @@ def _receipt(event: PosTransaction) -> Data:
                 "product": line.product_id,
                 "category": line.category,
                 "qty": line.quantity,
-                "price": to_minor(line.unit_price, event.currency),
-                "discount": to_minor(line.discount, event.currency),
-                "tax": to_minor(line.tax, event.currency),
+                "price": minor[line.unit_price],
+                "discount": minor[line.discount],
+                "tax": minor[line.tax],
             }
             for number, line in enumerate(event.lines, 1)
         ],
@@ -109,29 +121,43 @@ def _receipt(event: PosTransaction) -> Data:
 
 
 def _cart(event: CartUpdated) -> Data:
+    minor = MINOR_UNITS[event.currency]
     return {
         "cart": event.cart_id,
         "session": event.session_id,
         "lines": [
-            {"product": line.product_id, "qty": line.quantity, "price": to_minor(line.unit_price, event.currency)}
-            for line in event.lines
+            {"product": line.product_id, "qty": line.quantity, "price": minor[line.unit_price]} for line in event.lines
         ],
     }
 
 
-def _web(event: WebBase) -> Data:
-    data: Data = {"session": event.session_id}
-    if isinstance(event, SessionStarted):
-        data |= {"device": event.device, "referrer": event.referrer, "locale": event.locale}
-    elif isinstance(event, PageViewed):
-        data["page"] = event.page
-    elif isinstance(event, ProductViewed):
-        data |= {"product": event.product_id, "category": event.category}
-    elif isinstance(event, CheckoutStarted):
-        data["cart"] = event.cart_id
-    elif isinstance(event, SearchPerformed):
-        data |= {"query": event.query, "results": event.results}
-    return data
+def _session(event: WebBase) -> Data:
+    return {"session": event.session_id}
+
+
+def _started(event: SessionStarted) -> Data:
+    return {
+        "session": event.session_id,
+        "device": event.device,
+        "referrer": event.referrer,
+        "locale": event.locale,
+    }
+
+
+def _page(event: PageViewed) -> Data:
+    return {"session": event.session_id, "page": event.page}
+
+
+def _product(event: ProductViewed) -> Data:
+    return {"session": event.session_id, "product": event.product_id, "category": event.category}
+
+
+def _checkout(event: CheckoutStarted) -> Data:
+    return {"session": event.session_id, "cart": event.cart_id}
+
+
+def _search(event: SearchPerformed) -> Data:
+    return {"session": event.session_id, "query": event.query, "results": event.results}
 
 
 def _profile(event: CustomerProfile) -> Data:
@@ -153,6 +179,14 @@ def _profile(event: CustomerProfile) -> Data:
     }
 
 
+def _merged(event: CustomerMerged) -> Data:
+    return {"merged": event.merged_id}
+
+
+def _erased(_: CustomerErased) -> Data:
+    return {}
+
+
 def _feedback(event: FeedbackEvent) -> Data:
     return {
         "channel": event.channel,
@@ -171,7 +205,8 @@ def _item(event: CatalogItem) -> Data:
         "available": event.available,
         "accessories": event.accessories,
         "prices": [
-            {"market": p.market, "currency": p.currency, "price": to_minor(p.amount, p.currency)} for p in event.prices
+            {"market": p.market, "currency": p.currency, "price": MINOR_UNITS[p.currency][p.amount]}
+            for p in event.prices
         ],
     }
 
@@ -185,10 +220,10 @@ def _campaign(event: CampaignRecord) -> Data:
     }
 
 
-_NORMALISE: dict[str, Callable[[Any], Data]] = {
+NORMALISE: dict[str, Callable[[Any], Data]] = {
     "order.placed": _placed,
     "order.changed": _changed,
-    "order.cancelled": lambda event: {"order": event.order_id},
+    "order.cancelled": _cancelled,
     "order.shipped": _parcel,
     "order.delivered": _parcel,
     "return.requested": _return,
@@ -196,50 +231,22 @@ _NORMALISE: dict[str, Callable[[Any], Data]] = {
     "return.rejected": _return,
     "refund.issued": _return,
     "pos.receipt": _receipt,
+    "session.started": _started,
+    "page.viewed": _page,
+    "product.viewed": _product,
     "cart.updated": _cart,
+    "checkout.started": _checkout,
+    "search.performed": _search,
+    "session.ended": _session,
+    "customer.identified": _session,
     "customer.registered": _profile,
     "customer.updated": _profile,
-    "customer.merged": lambda event: {"merged": event.merged_id},
-    "customer.erased": lambda _: {},
+    "customer.merged": _merged,
+    "customer.erased": _erased,
     "feedback": _feedback,
     "catalog.item": _item,
     "campaign.published": _campaign,
     "campaign.withdrawn": _campaign,
     "brand.published": _campaign,
 }
-
-
-def normalise(event: Event) -> Data:
-    """The envelope's ``data`` of an event. Raises MoneyError when an amount is finer than its currency."""
-    function = _NORMALISE.get(event.type)  # type: ignore[attr-defined]
-    return function(event) if function else _web(event)  # type: ignore[arg-type]
-
-
-def natural_id(event: Event) -> str:
-    """The natural id by which copies are recognised (docs/semantics.md); empty: the event id counts."""
-    if isinstance(event, OrderPlaced):
-        return natural_key("order.placed", event.order_id)
-    if isinstance(event, PosTransaction):
-        return natural_key("receipt", event.receipt_id)
-    if isinstance(event, ReturnModel):
-        return natural_key(event.type, event.return_id)
-    return ""
-
-
-def identifiers(event: Event) -> Iterator[tuple[str, str]]:
-    """The identifiers that an event carries besides the customer id, strongest first: (kind, value)."""
-    if isinstance(event, CustomerEventBase):
-        if event.email_hash:
-            yield "email", event.email_hash
-        if event.loyalty_card_id:
-            yield "card", event.loyalty_card_id
-        if event.device_id:
-            yield "device", event.device_id
-        if event.anonymous_id:
-            yield "anon", event.anonymous_id
-    elif isinstance(event, CustomerProfile):
-        for point in event.contact_points:
-            if point.channel == "email" and point.hash:
-                yield "email", point.hash
-        for card in event.loyalty_cards:
-            yield "card", card
+"""Type -> the envelope's ``data`` of an event. Raises MoneyError when an amount is finer than its currency."""

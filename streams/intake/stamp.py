@@ -26,4 +26,4 @@ def replay_times(record: Record) -> tuple[int, int] | None:
 
 def effective(at: int, until: int) -> int:
     """``effective_at``: the event's own time, or when its source was complete until later, that moment: it is late."""
-    return max(at, until)
+    return at if at > until else until

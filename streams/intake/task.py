@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,7 +23,8 @@ from streams.intake.stamp import replay_times
 from streams.intake.validate import Rejection
 from streams.ordered import POSITION_KEY, mark_records
 from streams.progress import BEGINNING, Counts, progress_record
-from streams.task import Effects, Out, Record
+from streams.task import Effects, Out, Record, Table
+from streams.upgrade import POSITION_VERSION, read_position
 from streams.wire import Mark, encode_envelope, partition_of
 
 CONTROL = "control"
@@ -48,7 +49,7 @@ class IntakeTask:
         self.partitions = partitions
         self.admission = Admission()
         self.counts = Counts()
-        self._lateness_ms = lateness_ms
+        self._lateness = {source: lateness_ms(source) for source in SOURCES}
         self._mode: str | None = None
         self._until: dict[str, int] = dict.fromkeys(SOURCES, BEGINNING)
         self._told: dict[str, int] = {}
@@ -60,12 +61,12 @@ class IntakeTask:
         self._unsaved = False
         self._idle_with_stop = False
 
-    def load(self, entries: Iterable[tuple[bytes, bytes]]) -> None:
+    def load(self, table: Table) -> None:
         """See ``streams.task.Task``. Intake keeps one record: its position."""
-        stored = dict(entries).get(POSITION_KEY)
+        stored = table.get(POSITION_KEY)
         if stored is None:
             return
-        state = _decoder.decode(stored)
+        state = read_position(stored, _decoder, f"intake partition {self.partition}")
         self._mode = state["mode"]
         self._until.update(state["until"])
         self._offsets = state["offsets"]
@@ -88,7 +89,7 @@ class IntakeTask:
         if self._mode == "live":
             for source in SOURCES:
                 if source in caught_up and not self._inbox[source]:
-                    self._raise_until(source, now_ms - self._lateness_ms(source))
+                    self._raise_until(source, now_ms - self._lateness[source])
         self._may_mark = True
 
     def held(self) -> frozenset[str]:
@@ -139,20 +140,20 @@ class IntakeTask:
     def _record(self, source: str, record: Record, effects: Effects) -> None:
         self._offsets[source] = record.offset + 1
         self._unsaved = True
-        replayed = replay_times(record)
-        if self._mode == "replay" and replayed is not None:
+        replayed = None
+        arrived, until = record.timestamp_ms, BEGINNING
+        if self._mode == "live":
+            until = arrived - self._lateness[source]
+        elif (replayed := replay_times(record)) is not None:
             arrived, until = replayed
-        else:
-            arrived = record.timestamp_ms
-            until = arrived - self._lateness_ms(source) if self._mode == "live" else BEGINNING
+        if until > self._until[source]:
+            self._until[source] = until
         if record.key == MARK_KEY:
-            self._raise_until(source, until)
             return
         self.counts.add(source, "received")
-        if self._mode == "replay" and replayed is None and source == "channel-feedback":
+        if source == "channel-feedback" and replayed is None and self._mode == "replay":
             self.counts.add(source, "ignored")
             return
-        self._raise_until(source, until)
         result = self.admission.admit(source, record.value, arrived, self._until[source])
         if isinstance(result, Rejection):
             self._reject(source, record, result, effects)
@@ -168,11 +169,8 @@ class IntakeTask:
 
     def _send(self, effects: Effects, topic: str, envelope: Envelope) -> None:
         value, customer = encode_envelope(envelope), envelope.customer
-        if customer == TO_ALL:
-            for partition in range(self.partitions):
-                effects.records.append(Out(topic, partition, customer.encode(), value))
-        else:
-            partition = partition_of(customer, self.partitions)
+        partitions = range(self.partitions) if customer == TO_ALL else (partition_of(customer, self.partitions),)
+        for partition in partitions:
             effects.records.append(Out(topic, partition, customer.encode(), value))
 
     def _reject(self, source: str, record: Record, rejection: Rejection, effects: Effects) -> None:
@@ -246,6 +244,7 @@ class IntakeTask:
     def _position(self) -> bytes:
         return _encoder.encode(
             {
+                "version": POSITION_VERSION,
                 "mode": self._mode,
                 "until": self._until,
                 "offsets": self._offsets,

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.base import Event, MoneyError
+from schemas.base import Event, MoneyError, TimeError, to_ms
 from schemas.campaigns import CampaignRecord
 from schemas.catalog import CatalogItem
 from schemas.customers import CustomerEvent, FeedbackEvent
@@ -16,19 +16,20 @@ from schemas.orders import OrderEvent, ReturnEvent
 from schemas.pos import PosTransaction
 from schemas.topics import RECORD_BYTES_MAX_INPUT
 from schemas.web import WebEvent
-from streams.intake.normalise import normalise
+from streams.intake.normalise import NORMALISE
 
-ADAPTERS: dict[str, TypeAdapter[Any]] = {
-    "orders": TypeAdapter(OrderEvent),
-    "returns": TypeAdapter(ReturnEvent),
-    "web-sessions": TypeAdapter(WebEvent),
-    "pos-transactions": TypeAdapter(PosTransaction),
-    "customers": TypeAdapter(CustomerEvent),
-    "channel-feedback": TypeAdapter(FeedbackEvent),
-    "catalog": TypeAdapter(CatalogItem),
-    "campaigns": TypeAdapter(CampaignRecord),
+CONTRACTS: dict[str, Any] = {
+    "orders": OrderEvent,
+    "returns": ReturnEvent,
+    "web-sessions": WebEvent,
+    "pos-transactions": PosTransaction,
+    "customers": CustomerEvent,
+    "channel-feedback": FeedbackEvent,
+    "catalog": CatalogItem,
+    "campaigns": CampaignRecord,
 }
-"""Source -> its contract."""
+"""Source -> its contract: a model, or a union of models told apart by ``type``."""
+ADAPTERS: dict[str, TypeAdapter[Any]] = {source: TypeAdapter(contract) for source, contract in CONTRACTS.items()}
 
 _BY_FIELD = {"currency": "unknown_currency", "market": "unknown_market", "country": "unknown_market"}
 _BY_KIND = {
@@ -51,10 +52,11 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Valid:
-    """A validated event and its normalised data."""
+    """A validated event, its normalised data, and when it occurred (milliseconds)."""
 
     event: Event
     data: dict[str, Any]
+    at: int
 
 
 def validate(source: str, value: bytes | None) -> Valid | Rejection:
@@ -67,11 +69,13 @@ def validate(source: str, value: bytes | None) -> Valid | Rejection:
         )
     try:
         event = ADAPTERS[source].validate_json(value, strict=True)
-        return Valid(event, normalise(event))
+        return Valid(event, NORMALISE[event.type](event), to_ms(event.occurred_at))
     except ValidationError as error:
         return _rejection(error)
     except MoneyError as error:
         return Rejection("amount_too_fine", f"{error}; round it to the currency's minor unit.")
+    except TimeError as error:
+        return Rejection("invalid_field", f"The record holds a {error}. Correct it at the source and replay it.")
 
 
 def _rejection(error: ValidationError) -> Rejection:

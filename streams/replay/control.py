@@ -87,9 +87,11 @@ def wait_for_clocks(settings: Settings, until: int, wait_s: float) -> None:
             if not behind:
                 return
             if time.monotonic() > deadline:
+                missing = sorted({name for row in clocks if row is not None for name in row.missing})
+                why = f"they wait for {', '.join(missing)}: " if missing else ""
                 raise InputError(
-                    f"Partitions {behind} of decide have not reached the end of the replay after {wait_s:.0f} s; is "
-                    "every stage running (cuepoint up)?"
+                    f"Partitions {behind} of decide have not reached the end of the replay after {wait_s:.0f} s; {why}"
+                    "is every stage running (cuepoint up)?"
                 )
             time.sleep(WAIT_S)
 

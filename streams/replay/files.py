@@ -6,12 +6,12 @@ Lines are not validated here: broken ones go on to intake, which quarantines the
 from __future__ import annotations
 
 import gzip
-import heapq
 from array import array
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterator
 from datetime import date, datetime
-from itertools import pairwise
-from operator import itemgetter
+from itertools import islice, repeat
+from operator import itemgetter, le
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import msgspec
 
 from streams.errors import InputError
 from streams.replay.arrivals import arrivals
+from streams.wire import END_OF_TIME
 
 SOURCES: tuple[str, ...] = (
     "catalog",
@@ -34,6 +35,8 @@ SOURCES: tuple[str, ...] = (
 SUFFIXES: tuple[str, ...] = (".jsonl", ".jsonl.gz", ".parquet")
 PARQUET_ROWS = 2_000
 """Rows fetched at a time from a Parquet file."""
+WINDOW_LINES = 256
+"""Lines of a source that are merged at a time."""
 
 
 def source_files(directory: Path) -> dict[str, Path]:
@@ -73,25 +76,50 @@ def merged(directory: Path, as_is: bool = False) -> Iterator[tuple[str, int, byt
     ``occurred_at`` so far. A file in order of arrival is streamed (8 bytes of memory a line); any other is held in
     memory as a whole to be sorted.
     """
-    files = enumerate(source_files(directory).items())
-    streams = [_keyed(rank, source, path, as_is) for rank, (source, path) in files]
-    for arrived, _, source, raw in heapq.merge(*streams):  # ranks differ, so only arrival and rank are compared
-        yield source, arrived, raw
+    left = [_Timed(source, path, as_is) for source, path in source_files(directory).items()]
+    while left := [lines for lines in left if lines.next < len(lines.times)]:
+        first = min(lines.times[lines.next] for lines in left)
+        until = min(lines.time_ahead() for lines in left)
+        if until <= first:
+            for lines in left:
+                yield from lines.before(first + 1)
+        else:
+            window = [line for lines in left for line in lines.before(until)]
+            window.sort(key=itemgetter(1))  # stable, and made of sorted runs: ties stay, and it is quick
+            yield from window
 
 
-def _keyed(rank: int, source: str, path: Path, as_is: bool) -> Iterator[tuple[int, int, str, bytes]]:
-    """One source in order of arrival. The file is read twice: for the arrivals, then for the lines."""
-    times = arrivals(_read_file(path), as_is)
-    pairs: Iterable[tuple[int, bytes]] = zip(times, _read_file(path), strict=True)
-    if not _rising(times):
-        pairs = sorted(pairs, key=itemgetter(0))
-    for arrived, raw in pairs:
-        yield arrived, rank, source, raw
+class _Timed:
+    """The lines of one source with their arrivals, in order. The file is read twice: for the arrivals, and again."""
+
+    def __init__(self, source: str, path: Path, as_is: bool) -> None:
+        self.next = 0
+        """Place of the next line."""
+        self.times = arrivals(_read_file(path), as_is)
+        self._source = source
+        self._lines = _read_file(path)
+        if not _rising(self.times):
+            pairs = sorted(zip(self.times, self._lines, strict=True), key=itemgetter(0))
+            self.times = array("q", [arrived for arrived, _ in pairs])
+            self._lines = iter([raw for _, raw in pairs])
+
+    def time_ahead(self) -> int:
+        """When the line arrives that is WINDOW_LINES ahead of the next one."""
+        ahead = self.next + WINDOW_LINES
+        return self.times[ahead] if ahead < len(self.times) else END_OF_TIME
+
+    def before(self, until: int) -> Iterator[tuple[str, int, bytes]]:
+        """The lines that arrive before a moment (exclusive); they count as read at once."""
+        start, self.next = self.next, bisect_left(self.times, until, self.next)
+        number = self.next - start
+        return zip(
+            repeat(self._source, number), self.times[start : self.next], islice(self._lines, number), strict=True
+        )
 
 
-def _rising(values: array[int]) -> bool:
+def _rising(times: array[int]) -> bool:
     """Whether no value is below the one before it."""
-    return all(earlier <= later for earlier, later in pairwise(values))
+    return all(map(le, times, islice(times, 1, None)))
 
 
 def _read_file(path: Path) -> Iterator[bytes]:
@@ -101,9 +129,7 @@ def _read_file(path: Path) -> Iterator[bytes]:
             yield from _read_parquet(path)
         else:
             with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
-                for raw in lines:
-                    if line := raw.strip():
-                        yield line
+                yield from filter(None, map(bytes.strip, lines))
     except (OSError, EOFError, duckdb.Error) as error:
         raise InputError(f"{path} cannot be read ({error}); check that the file is whole and readable") from error
 

@@ -10,8 +10,8 @@ import faust
 from faust import stores
 
 from schemas.topics import Stage
+from streams.runtime.faust_store import STORE_URL, TaskStore
 from streams.runtime.runtime import StageRuntime
-from streams.runtime.store import STORE_URL, TaskStore
 from streams.runtime.transport import Transport, WakeSchema
 from streams.settings import Settings
 from streams.task import Task

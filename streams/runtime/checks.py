@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas.topics import TOPICS, Stage
 from streams.errors import BrokerError
 from streams.settings import Settings
-from streams.topics_admin import connect
+from streams.topics_admin import administering
 
 
 def check_stage_topics(stage: Stage, settings: Settings) -> None:
@@ -29,7 +29,13 @@ def check_stage_topics(stage: Stage, settings: Settings) -> None:
             )
 
 
+def topic_id(settings: Settings, name: str) -> str:
+    """What the broker calls a topic (without prefix), and no other one that has had or will have its name."""
+    with administering(settings) as admin:
+        return str(admin.describe_topics([settings.topic(name)])[0]["topic_id"])
+
+
 def _partition_counts(settings: Settings, names: set[str]) -> dict[str, int]:
-    with connect(settings.bootstrap_servers) as admin:
+    with administering(settings) as admin:
         described = admin.describe_topics([settings.topic(name) for name in sorted(names)])
     return {topic["name"]: len(topic["partitions"]) for topic in described if topic["error_code"] == 0}

@@ -13,9 +13,22 @@ from typing import Literal, get_args
 from streams.errors import SettingsError
 
 RuntimeFailpoint = Literal[
-    "after_fence", "in_restore", "before_outputs", "after_outputs", "before_offsets", "before_commit", "after_commit"
+    "after_fence",  # a partition's producer has fenced older ones; nothing is restored
+    "in_restore",  # the changelog is being read
+    "before_outputs",  # the transaction has begun; nothing is written
+    "after_outputs",  # the outputs are on the broker; the changelog is not
+    "between_changelog_and_offsets",  # all records are on the broker; the input offsets are not
+    "before_commit",  # all is there and nothing is committed
+    "after_commit",  # committed, and nobody here has noted it
+    "before_store",  # the local store does not have what was committed
+    "after_store",  # the local store has it
 ]
-SinkFailpoint = Literal["sink_before_commit", "sink_after_commit", "in_snapshot"]
+SinkFailpoint = Literal[
+    "sink_before_commit",  # rows and positions are in DuckDB's transaction, which is open
+    "sink_after_commit",  # committed, and the positions in memory are old
+    "in_snapshot",  # the copy is complete and has no name yet
+    "before_snapshot_link",  # the snapshot has its name; readers still find the one before
+]
 Failpoint = RuntimeFailpoint | SinkFailpoint
 RUNTIME_FAILPOINTS: tuple[str, ...] = get_args(RuntimeFailpoint)
 FAILPOINTS: tuple[str, ...] = (*RUNTIME_FAILPOINTS, *get_args(SinkFailpoint))
@@ -34,6 +47,11 @@ def parse_failpoints(text: str) -> dict[str, int]:
 
 
 _armed = parse_failpoints(os.environ.get("CUEPOINT_FAILPOINTS", ""))
+
+
+def armed(name: Failpoint) -> bool:
+    """Whether the next pass of this point is death: for a point that first has to wait for what it comes after."""
+    return _armed.get(name) == 1
 
 
 def failpoint(name: Failpoint) -> None:

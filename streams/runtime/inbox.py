@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 from streams.runtime import metrics
 from streams.task import Record
+
+_seeks = itertools.count(1)
 
 
 class Batch(NamedTuple):
@@ -14,10 +17,23 @@ class Batch(NamedTuple):
     begin: int
     end: int
     records: list[Record]
+    seek: int
+    """The last seek that was carried out before it was delivered; 0 before the first."""
+
+
+class Seek(NamedTuple):
+    """Where to read on, and the number that batches from there carry."""
+
+    offset: int
+    number: int
 
 
 class Inbox:
     """Accepts batches that follow each other by fetch position, up to about ``records_max`` waiting records.
+
+    A seek and batches that were fetched before it cross on their way. So each seek has a number, which no other inbox
+    of this process ever had, and a batch says which seek it comes after: a refusal asks for a new seek unless the
+    batch is older than the last one. No refusal is left without a seek behind it.
 
     The bound is tested before a fetch is taken over, so it is exceeded by at most one fetch response.
     """
@@ -26,7 +42,7 @@ class Inbox:
         self.records: list[Record] = []
         self.next_offset = 0
         self.held = False
-        self.seeking = False
+        self.seek = 0
         self.lag = metrics.LAG_RECORDS.labels(stage, topic, partition)
         self._records_max = records_max
         self._refused = metrics.BATCHES_REFUSED.labels(stage, topic, partition)
@@ -39,23 +55,25 @@ class Inbox:
     @property
     def open(self) -> bool:
         """True when more records are wanted."""
-        return not self.held and not self.seeking and len(self.records) < self._records_max
+        return not self.held and len(self.records) < self._records_max
 
     def accept(self, batch: Batch) -> bool:
         """Queue the batch; False when it does not start where the last accepted one ended."""
-        if self.seeking or batch.begin != self.next_offset:
+        if batch.begin != self.next_offset:
             self._refused.inc()
             return False
         self.records += batch.records
         self.next_offset = batch.end
         return True
 
-    def begin_seek(self) -> int | None:
-        """The offset to seek back to, or None when a seek is under way."""
-        if self.seeking:
-            return None
-        self.seeking = True
-        return self.next_offset
+    def begin_seek(self) -> Seek:
+        """A new seek to where the last accepted batch ended."""
+        self.seek = next(_seeks)
+        return Seek(self.next_offset, self.seek)
+
+    def read_again(self, refused: Batch) -> Seek | None:
+        """The seek that a refusal asks for; None when the batch is older than the last seek, which is on its way."""
+        return self.begin_seek() if refused.seek == self.seek else None
 
     def drain(self) -> list[Record]:
         """All waiting records, or none while the topic is held."""

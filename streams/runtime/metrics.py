@@ -31,9 +31,18 @@ RECORDS_EXPIRED = Counter(
 )
 QUEUE_RECORDS = Gauge("cuepoint_queue_records", "Records fetched and waiting for the next round.", _PARTITION)
 LAG_RECORDS = Gauge("cuepoint_lag_records", "Offsets between the read position and the end of the log.", _INPUT)
+STATE_ENTRIES = Gauge(
+    "cuepoint_state_entries", "Keys of a partition's table; by RocksDB's estimate where it holds them.", _PARTITION
+)
+STATE_BYTES = Gauge(
+    "cuepoint_state_bytes", "Encoded size of a partition's table; of its files where RocksDB holds it.", _PARTITION
+)
+STORE_DISCARDED = Counter(
+    "cuepoint_store_discarded", "Local stores that could not be used and were built again from the changelog.", _STAGE
+)
 RESTORE_SECONDS = Histogram(
     "cuepoint_restore_seconds",
-    "Time to restore a partition's table from its changelog.",
+    "Time to restore a partition's table: to open its local store and read what the changelog has beyond it.",
     _STAGE,
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300),
 )

@@ -15,8 +15,9 @@ from schemas.topics import Stage
 from streams.errors import StateError
 from streams.runtime import metrics
 from streams.runtime.failpoints import failpoint
-from streams.runtime.inbox import Batch, Inbox
-from streams.runtime.store import restore_table
+from streams.runtime.inbox import Batch, Inbox, Seek
+from streams.runtime.restore import restore
+from streams.runtime.store import Store, open_store
 from streams.runtime.transactions import PartitionProducer
 from streams.settings import Settings
 from streams.task import Record, Task
@@ -47,8 +48,8 @@ class Reader(Protocol):
     async def bounds(self, topics: Iterable[str], partition: int) -> Mapping[str, LogBounds]:
         """Ask the broker for the bounds of input logs."""
 
-    async def seek(self, partition: int, positions: Mapping[str, int]) -> None:
-        """Read on from these offsets; batches delivered after the return start there."""
+    async def seek(self, partition: int, seeks: Mapping[str, Seek]) -> None:
+        """Read on from these offsets, by topic; batches from there carry the seek's number."""
 
     def fetch_state(self, topic: str, partition: int) -> FetchState | None:
         """The end of the log by the last fetch response; None before the first."""
@@ -76,6 +77,7 @@ class Partition:
         self._make_task = make_task
         self._reader = reader
         self._task: Task | None = None
+        self._store: Store | None = None
         self._producer = PartitionProducer(settings, stage, number)
         self._round: asyncio.Task[None] | None = None
         self._unfinished = False
@@ -84,6 +86,8 @@ class Partition:
         self._alarm: asyncio.TimerHandle | None = None
         self._rounds = metrics.ROUNDS.labels(stage.name, number)
         self._batch_records = metrics.BATCH_RECORDS.labels(stage.name)
+        self._state_entries = metrics.STATE_ENTRIES.labels(stage.name, number)
+        self._state_bytes = metrics.STATE_BYTES.labels(stage.name, number)
         self._queue_records = metrics.QUEUE_RECORDS.labels(stage.name, number)
 
     async def open(self) -> None:
@@ -91,9 +95,10 @@ class Partition:
         began = time.monotonic()
         await self._producer.start()
         failpoint("after_fence")
-        entries = await restore_table(self._settings, self._stage, self.number)
         self._task = self._make_task(self.number)
-        self._task.load(entries.items())
+        self._store = await open_store(self._settings, self._stage, self.number, self._task)
+        records = await restore(self._settings, self._stage, self.number, self._store)
+        self._task.load(self._store)
         self._hold(self._task.held())
         await self._start_reading(self._task.start_offsets())
         log.info(
@@ -101,16 +106,20 @@ class Partition:
             extra={
                 "stage": self._stage.name,
                 "partition": self.number,
-                "keys": len(entries),
+                "keys": self._store.entries,
+                "records": records,
                 "seconds": round(time.monotonic() - began, 3),
             },
         )
 
     async def close(self) -> None:
-        """Drop task and queue, and close the producer. No round may be running."""
+        """Drop task and queue, and close store and producer. No round may be running."""
         self.ready = False
         self.halted = True
         self._task = None
+        if self._store is not None:
+            self._store.close()
+            self._store = None
         if self._alarm is not None:
             self._alarm.cancel()
         for inbox in self.inboxes.values():
@@ -120,7 +129,7 @@ class Partition:
 
     async def resume(self) -> None:
         """After a rebalance that left the partition here: read on where the last accepted batch ended."""
-        await self._seek({topic: inbox.next_offset for topic, inbox in self.inboxes.items()})
+        await self._seek()
         self.halted = False
         self._reader.wants_changed()
 
@@ -130,24 +139,25 @@ class Partition:
         if self._round is not None:
             await asyncio.wait([self._round])
 
-    def accept(self, topic: str, batch: Batch) -> int | None:
-        """Queue a fetched batch. A batch that does not follow is refused: returns the offset to seek back to."""
+    def accept(self, topic: str, batch: Batch) -> Seek | None:
+        """Queue a fetched batch, or refuse it; returns the seek back when none is on its way."""
         if not self.ready:
             return None
         inbox = self.inboxes[topic]
-        if not inbox.accept(batch):
-            return inbox.begin_seek()
-        return None
+        return None if inbox.accept(batch) else inbox.read_again(batch)
 
-    async def seek_back(self, topic: str, offset: int) -> None:
-        """Read a refused range again. Raises StateError when retention has deleted it meanwhile."""
+    async def seek_back(self, topic: str, seek: Seek) -> None:
+        """Read a refused range again. Raises StateError when the log has lost it meanwhile."""
         bounds = (await self._reader.bounds([topic], self.number))[topic]
-        if bounds.begin > offset:
+        if bounds.begin > seek.offset:
             raise StateError(
-                f"{self._settings.topic(topic)} partition {self.number}: offsets {offset} to {bounds.begin - 1} were "
-                "deleted by retention before they were read. Raise the topic's retention, then start the worker again."
+                f"{self._settings.topic(topic)} partition {self.number}: offsets {seek.offset} to {bounds.begin - 1} "
+                "were deleted by retention before they were read. Raise the topic's retention, then start the worker "
+                "again."
             )
-        await self._seek({topic: offset})
+        if bounds.end < seek.offset:
+            raise StateError(self._topic_is_shorter(topic, seek.offset, bounds.end))
+        await self._reader.seek(self.number, {topic: seek})
 
     @property
     def due(self) -> bool:
@@ -214,6 +224,9 @@ class Partition:
         if now < self._tick_at:
             return
         self._tick_at = now + self._settings.tick_interval_ms / 1000
+        if self._store is not None:
+            self._state_entries.set(self._store.entries)
+            self._state_bytes.set(self._store.size_bytes)
         caught_up = set()
         for topic, inbox in self.inboxes.items():
             state = self._reader.fetch_state(topic, self.number)
@@ -225,10 +238,15 @@ class Partition:
         task.tick(time.time_ns() // 1_000_000, frozenset(caught_up))
 
     async def _work(self, task: Task) -> None:
+        store = self._store
+        assert store is not None
         while True:
             effects = task.step(self._settings.transaction_steps_max)
             if not effects.empty:
                 await self._producer.commit(effects)
+                failpoint("before_store")
+                store.write(effects, self._producer.changelog_end)
+                failpoint("after_store")
             self._unfinished = effects.more
             if not effects.more or self.halted:
                 return
@@ -249,11 +267,7 @@ class Partition:
         for topic, (begin, end) in bounds.items():
             start = starts.get(topic, begin)
             if start > end:
-                raise StateError(
-                    f"The state of {self._stage.name} partition {self.number} has read {self._settings.topic(topic)} "
-                    f"up to offset {start}, but the topic ends at {end}: it was deleted and made again, or lost data. "
-                    "Restore the topic, or start with a new topic prefix."
-                )
+                raise StateError(self._topic_is_shorter(topic, start, end))
             if start < begin:
                 metrics.RECORDS_EXPIRED.labels(self._stage.name, topic, self.number).inc(begin - start)
                 log.warning(
@@ -264,13 +278,16 @@ class Partition:
         for topic, position in positions.items():
             self.inboxes[topic].next_offset = position
         self.ready = True
-        await self._seek(positions)
+        await self._seek()
         self._reader.wants_changed()
         self._reader.wake(self.number)
 
-    async def _seek(self, positions: Mapping[str, int]) -> None:
-        for topic in positions:
-            self.inboxes[topic].seeking = True
-        await self._reader.seek(self.number, positions)
-        for topic in positions:
-            self.inboxes[topic].seeking = False
+    async def _seek(self) -> None:
+        await self._reader.seek(self.number, {topic: inbox.begin_seek() for topic, inbox in self.inboxes.items()})
+
+    def _topic_is_shorter(self, topic: str, read: int, end: int) -> str:
+        return (
+            f"The state of {self._stage.name} partition {self.number} has read {self._settings.topic(topic)} up to "
+            f"offset {read}, but the topic ends at {end}: it was deleted and made again, or lost data. Restore the "
+            "topic, or start with a new topic prefix."
+        )

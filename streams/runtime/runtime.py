@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from schemas.topics import Stage
-from streams.errors import BrokerError, CuepointError
+from streams.errors import BrokerError, BrokerUnavailableError, CuepointError
 from streams.runtime import metrics
-from streams.runtime.inbox import Batch
+from streams.runtime.failures import as_sentence
+from streams.runtime.inbox import Batch, Seek
 from streams.runtime.partition import FetchState, LogBounds, Partition
 from streams.settings import Settings
 from streams.task import Task
@@ -23,7 +24,10 @@ WAKE_LOST_S = 1.0
 """A wake that began no round within this time was cleared from Faust's buffers by a rebalance: it is sent again."""
 ROUND_S_MAX = 120.0
 """A round that takes longer means that the partition hangs: not live, and the worker stops."""
-FETCHER_SILENT_S_MAX = 30.0
+FETCHER_SILENT_S_MAX = 60.0
+"""Without a fetch response for so long (an empty log gives ten a second), the client or the broker hangs."""
+REBALANCE_S_MAX = 180.0
+"""The group gives its members 60 s to come together; a worker that waits for three times as long is lost."""
 
 
 class Transport(Protocol):
@@ -32,8 +36,8 @@ class Transport(Protocol):
     async def bounds(self, topics: Iterable[str], partition: int) -> Mapping[str, LogBounds]:
         """Bounds of input logs, asked of the broker."""
 
-    async def seek(self, partition: int, positions: Mapping[str, int]) -> None:
-        """Move read positions."""
+    async def seek(self, partition: int, seeks: Mapping[str, Seek]) -> None:
+        """Move read positions, by topic."""
 
     def fetch_state(self, topic: str, partition: int) -> FetchState | None:
         """End of the log by the last fetch response."""
@@ -42,8 +46,8 @@ class Transport(Protocol):
         """The (topic, partition) pairs to deliver records of."""
 
     @property
-    def fetcher_age_s(self) -> float:
-        """Seconds since the reading loop last went round."""
+    def fetcher_silent_s(self) -> float:
+        """Seconds without a fetch response for some partition that wants one."""
 
 
 class StageRuntime:
@@ -63,6 +67,8 @@ class StageRuntime:
         self._make_task = make_task
         self._woken_at: dict[int, float] = {}
         self._wanted: frozenset[tuple[str, int]] = frozenset()
+        self._generation = 0
+        self._rebalancing_since = time.monotonic()
         self._background: dict[asyncio.Task[None], int] = {}
 
     @property
@@ -78,9 +84,9 @@ class StageRuntime:
         partition = self.partitions.get(number)
         if partition is None:
             return
-        refused_at = partition.accept(topic, batch)
-        if refused_at is not None:
-            self._spawn(number, partition.seek_back(topic, refused_at))
+        seek = partition.accept(topic, batch)
+        if seek is not None:
+            self._spawn(number, partition.seek_back(topic, seek))
             return
         inbox = partition.inboxes[topic]
         if not inbox.open:
@@ -101,9 +107,9 @@ class StageRuntime:
         """See ``Transport``."""
         return await self.reader.bounds(topics, partition)
 
-    async def seek(self, partition: int, positions: Mapping[str, int]) -> None:
+    async def seek(self, partition: int, seeks: Mapping[str, Seek]) -> None:
         """See ``Transport``."""
-        await self.reader.seek(partition, positions)
+        await self.reader.seek(partition, seeks)
 
     def fetch_state(self, topic: str, partition: int) -> FetchState | None:
         """See ``Transport``."""
@@ -132,16 +138,26 @@ class StageRuntime:
 
     async def on_revoked(self, *_: Any, **__: Any) -> None:
         """A rebalance begins: running rounds finish, none begins until partitions are assigned."""
+        if not self.rebalancing:
+            self._rebalancing_since = time.monotonic()
         self.rebalancing = True
         await self._quiesce()
 
-    async def on_assigned(self, _app: Any, assigned: Iterable[Any], **__: Any) -> None:
-        """The assignment of this worker: drop what is gone, keep what stayed, open what is new."""
+    async def on_assigned(self, app: Any, assigned: Iterable[Any], **__: Any) -> None:
+        """The assignment of this worker: drop what is gone, keep what stayed, open what is new.
+
+        A partition has stayed only when no generation of the group was missed: in a missed one somebody else may have
+        had it, and has fenced the producer here.
+        """
+        if self.failure is not None or self.stopping:
+            return
         numbers = self._numbers(assigned)
+        missed_none = app.consumer_generation_id == self._generation + 1
+        self._generation = app.consumer_generation_id
         metrics.REBALANCES.labels(self.stage.name).inc()
         metrics.PARTITIONS_ASSIGNED.labels(self.stage.name).set(len(numbers))
         log.info("partitions assigned", extra={"stage": self.stage.name, "partitions": sorted(numbers)})
-        gone = [self._drop(number) for number in list(self.partitions) if number not in numbers]
+        gone = [self._drop(number) for number in list(self.partitions) if number not in numbers or not missed_none]
         await asyncio.gather(*gone)
         self._woken_at.clear()
         self._wanted = frozenset()
@@ -169,6 +185,7 @@ class StageRuntime:
         """Stop the worker because of ``error``; only the first one counts."""
         if self.failure is not None or (self.stopping and isinstance(error, asyncio.CancelledError)):
             return
+        error = as_sentence(error, self.settings, self.stage.name)
         self.failure = error
         for partition in self.partitions.values():
             partition.halted = True
@@ -200,8 +217,12 @@ class StageRuntime:
         for number, partition in self.partitions.items():
             if partition.round_began is not None and now - partition.round_began > ROUND_S_MAX:
                 return f"the round of partition {number} has not ended for {now - partition.round_began:.0f} s"
-        if self.transport is not None and self.transport.fetcher_age_s > FETCHER_SILENT_S_MAX:
-            return f"nothing was read for {self.transport.fetcher_age_s:.0f} s, not even an empty answer"
+        if self.rebalancing:
+            waited_s = now - self._rebalancing_since
+            return f"it was assigned no partitions for {waited_s:.0f} s" if waited_s > REBALANCE_S_MAX else None
+        silent_s = self.transport.fetcher_silent_s if self.transport is not None else 0.0
+        if silent_s > FETCHER_SILENT_S_MAX:
+            return f"nothing was read for {silent_s:.0f} s, not even an empty answer"
         return None
 
     async def heartbeat(self) -> None:
@@ -221,7 +242,9 @@ class StageRuntime:
             metrics.PARTITIONS_READY.labels(self.stage.name).set(ready)
             stalled = self.stalled()
             if stalled is not None:
-                self.fail(BrokerError(f"The worker hangs: {stalled}. Look at the broker, then start the worker again."))
+                self.fail(
+                    BrokerUnavailableError(f"The worker hangs: {stalled}. Start it again when the broker is well.")
+                )
 
     # -- inside
 
@@ -261,7 +284,12 @@ class StageRuntime:
             return
         _, late = await asyncio.wait(rounds, timeout=self.settings.session_timeout_s * 0.9)
         if late:
-            self.fail(BrokerError("A transaction did not end before the session timed out. Look at the broker's load."))
+            self.fail(
+                BrokerUnavailableError(
+                    "A transaction did not end before its partition had to go to another worker: the broker is away or "
+                    "very slow. The next owner does it again; start this worker again."
+                )
+            )
 
     def _spawn(self, number: int, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)

@@ -1,106 +1,97 @@
-"""The store behind a stage's Faust table, and the bulk restore of one partition from its changelog.
+"""Where the table of one partition number lies: in memory, or in RocksDB on the worker's disk.
 
-A task owns its state, and a round writes it; the table is there so that Faust knows the changelog topic, assigns its
-partitions together with the inputs, and shows it among the app's tables. Faust's recovery, which reads event by event
-and hangs behind control records, finds nothing to do.
+The changelog is the truth and a store is a copy of it: what a step changes goes to the changelog with the transaction,
+and to the store only after the commit. No step begins between the two.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Iterator
-from typing import Any
-
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from faust.stores.base import Store
+from collections.abc import Sequence
+from typing import Protocol
 
 from schemas.topics import Stage
-from streams.runtime import metrics
-from streams.runtime.failpoints import failpoint
+from streams.runtime.checks import topic_id
 from streams.settings import Settings
-
-STORE_URL = "cuepoint://"
-RECOVERED_OFFSET = 0
-RESTORE_POLL_MS = 200
-RESTORE_FETCH_BYTES = 4 * 1024 * 1024
+from streams.table import Change, MemoryTable, size_of, wake_of
+from streams.task import Effects, Table, Task
 
 
-class TaskStore(Store):  # type: ignore[misc]
-    """A read-only, empty view: state is written as ``Effects.state`` and restored by ``restore_table``."""
+class Store(Table, Protocol):
+    """A table that the runtime fills. After an error it is closed, and opened again by the next owner."""
 
-    def persisted_offset(self, tp: Any) -> int:
-        """Everything counts as recovered, so that Faust starts no recovery of its own."""
-        return RECOVERED_OFFSET
+    @property
+    def position(self) -> int | None:
+        """Offset in the changelog up to which the store is complete; None: it has nothing."""
 
-    def apply_changelog_batch(self, batch: Any, to_key: Any, to_value: Any) -> None:
-        """Not called: nothing is recovered through Faust."""
-        raise RuntimeError("The table is restored by streams.runtime.store.restore_table, not by Faust's recovery.")
+    @property
+    def entries(self) -> int:
+        """Keys, at least about."""
 
-    def reset_state(self) -> None:
-        """Nothing on disk."""
+    @property
+    def size_bytes(self) -> int:
+        """Size, without what Python or RocksDB adds in memory."""
 
-    async def backup_partition(self, tp: Any, flush: bool = True, purge: bool = False, keep: int = 1) -> None:
-        """Nothing on disk."""
+    def load(self, batches: Sequence[Sequence[Change]], position: int) -> None:
+        """Take over committed records of the changelog, up to an offset."""
 
-    def restore_backup(self, tp: Any, latest: bool = True, backup_id: int = 0) -> None:
-        """Nothing on disk."""
+    def loaded(self) -> None:
+        """The end of the changelog is reached."""
 
-    def _clear(self) -> None:
-        """Nothing kept."""
+    def reset(self, why: str) -> None:
+        """Forget everything: it does not belong to this changelog."""
 
-    def __getitem__(self, key: Any) -> Any:
-        raise KeyError(key)
+    def write(self, effects: Effects, position: int | None) -> None:
+        """Take over what was just committed. ``position``: the changelog's offset behind it, if it has any."""
 
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise RuntimeError("State is written through Effects.state, in the transaction of a round.")
-
-    def __delitem__(self, key: Any) -> None:
-        raise RuntimeError("State is deleted through Effects.state, in the transaction of a round.")
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
+    def close(self) -> None:
+        """Give memory and files free."""
 
 
-async def restore_table(settings: Settings, stage: Stage, partition: int) -> dict[bytes, bytes]:
-    """The last committed value of each live key of a changelog partition.
+async def open_store(settings: Settings, stage: Stage, partition: int, task: Task) -> Store:
+    """The store that the settings name, with what it has. Raises StateError when it cannot be opened."""
+    if settings.state_store == "memory":
+        return MemoryStore(wake_of=wake_of(task))
+    from streams.runtime.rocks_files import open_rocks  # 11 MB of library that nobody else needs
 
-    The end is judged by the reader's position, since a topic written by transactions ends with a control record that
-    no reader ever sees. Call it only after the partition's producer has started: from then on nobody else writes.
-    """
-    began = time.monotonic()
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap_servers,
-        client_id=f"{settings.topic_prefix}-{stage.name}-{partition}-restore",
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=RESTORE_POLL_MS,
-        max_partition_fetch_bytes=RESTORE_FETCH_BYTES,
-    )
-    table: dict[bytes, bytes] = {}
-    records_read = 0
-    await consumer.start()
-    try:
-        tp = TopicPartition(settings.topic(stage.changelog), partition)
-        consumer.assign([tp])
-        end = (await consumer.end_offsets([tp]))[tp]
-        await consumer.seek_to_beginning(tp)
-        while await consumer.position(tp) < end:
-            failpoint("in_restore")
-            for records in (await consumer.getmany(tp, timeout_ms=RESTORE_POLL_MS)).values():
-                records_read += len(records)
-                for record in records:
-                    if record.value is None:
-                        table.pop(record.key, None)
-                    else:
-                        table[record.key] = record.value
-            await asyncio.sleep(0)
-    finally:
-        await consumer.stop()
-    metrics.RESTORE_SECONDS.labels(stage.name).observe(time.monotonic() - began)
-    metrics.RESTORE_RECORDS.labels(stage.name).inc(records_read)
-    return table
+    known_as = await asyncio.to_thread(topic_id, settings, stage.changelog)
+    return await asyncio.to_thread(open_rocks, settings, stage, partition, known_as, wake_of(task))
+
+
+class MemoryStore(MemoryTable):
+    """Everything in memory, read from the beginning of the changelog at each start."""
+
+    position: int | None = None
+
+    @property
+    def entries(self) -> int:
+        """See ``Store``."""
+        return len(self)
+
+    def load(self, batches: Sequence[Sequence[Change]], position: int) -> None:
+        """See ``Store``. Nothing is counted before ``loaded``."""
+        values: dict[bytes, bytes | None] = self._values  # type: ignore[assignment]  # until the deleted are out
+        for changes in batches:
+            values.update(changes)
+            for key in [key for key, value in changes if value is None]:
+                if values.get(key, b"") is None:
+                    del values[key]
+        self._sorted = None
+
+    def loaded(self) -> None:
+        """See ``Store``."""
+        self.size_bytes = size_of(self._values)
+
+    def reset(self, why: str) -> None:
+        """See ``Store``."""
+        self._values.clear()
+        self._sorted = None
+        self.size_bytes = 0
+
+    def write(self, effects: Effects, position: int | None) -> None:
+        """See ``Store``."""
+        self.put(effects.state)
+
+    def close(self) -> None:
+        """See ``Store``."""
+        self._values.clear()

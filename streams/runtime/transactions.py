@@ -15,15 +15,17 @@ import aiokafka.producer.sender as aiokafka_sender
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas.topics import RECORD_BYTES_MAX_INTERNAL, Stage
+from streams.errors import BrokerUnavailableError
 from streams.runtime import metrics
-from streams.runtime.failpoints import failpoint
+from streams.runtime.failpoints import armed, failpoint
 from streams.settings import Settings
-from streams.task import Effects, Headers
+from streams.task import Effects, Headers, Out
 
 BATCH_BYTES_MAX = 512 * 1024
 """Size of a producer batch; a single larger record gets a batch of its own."""
 REQUEST_OVERHEAD_BYTES = 64 * 1024
 RETRY_BACKOFF_MS = 20
+START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 CONCURRENT_TRANSACTIONS_BACKOFF_S = 0.002
 
@@ -40,6 +42,8 @@ class PartitionProducer:
     def __init__(self, settings: Settings, stage: Stage, partition: int) -> None:
         self.transactional_id = f"{settings.topic_prefix}-{stage.name}-{partition}"
         self._group = f"{settings.topic_prefix}-{stage.name}"
+        self.changelog_end: int | None = None
+        """The changelog's offset behind the last transaction's records; None: it had none."""
         self._topics = settings.topic
         self._stage = stage
         self._partition = partition
@@ -56,8 +60,16 @@ class PartitionProducer:
         )
 
     async def start(self) -> None:
-        """Fence every older producer of this id; returns when its transaction is settled."""
-        await self._producer.start()
+        """Fence every older producer of this id; returns when its transaction is settled. Raises
+        BrokerUnavailableError when that takes longer than ``START_TIMEOUT_S``."""
+        try:
+            await asyncio.wait_for(self._producer.start(), START_TIMEOUT_S)
+        except TimeoutError:
+            raise BrokerUnavailableError(
+                f"The broker did not let the producer {self.transactional_id} begin within {START_TIMEOUT_S:.0f} s: it "
+                "is away, or a transaction of the last owner cannot be ended while a replica is missing. Start the "
+                "worker again when the broker is well."
+            ) from None
 
     async def commit(self, effects: Effects) -> None:
         """Write ``effects`` in one transaction. Raises aiokafka's KafkaError: then nothing of it is visible.
@@ -68,11 +80,15 @@ class PartitionProducer:
         producer = self._producer
         await producer.begin_transaction()
         failpoint("before_outputs")
-        delivered = await self._send(effects)
-        if delivered:
-            await asyncio.gather(*delivered)
+        outputs = await self._send(effects.records)
+        if armed("after_outputs"):
+            await asyncio.gather(*outputs)
         failpoint("after_outputs")
-        failpoint("before_offsets")
+        changelog = await self._send_changelog(effects.state)
+        await asyncio.gather(*outputs, *changelog)
+        # Nobody else writes to this partition of the changelog, so the records of a transaction follow each other.
+        self.changelog_end = changelog[0].result().offset + len(effects.state) if changelog else None
+        failpoint("between_changelog_and_offsets")
         if effects.offsets:
             offsets = {
                 TopicPartition(self._topics(topic), self._partition): offset
@@ -100,21 +116,22 @@ class PartitionProducer:
         except Exception:  # what could not be closed dies with the process
             pass
 
-    async def _send(self, effects: Effects) -> list[asyncio.Future[Any]]:
+    async def _send(self, records: Iterable[Out]) -> list[asyncio.Future[Any]]:
         rows: dict[tuple[str, int], list[_Row]] = {}
-        for topic, partition, key, value, headers in effects.records:
+        for topic, partition, key, value, headers in records:
             target = (topic, partition)
             if target in rows:
                 rows[target].append((key, value, headers))
             else:
                 rows[target] = [(key, value, headers)]
-        if effects.state:
-            changelog = rows.setdefault((self._stage.changelog, self._partition), [])
-            changelog.extend((key, value, ()) for key, value in effects.state)
         delivered: list[asyncio.Future[Any]] = []
         for (topic, partition), rows_of_target in rows.items():
             delivered += await self._send_rows(self._topics(topic), partition, rows_of_target)
         return delivered
+
+    async def _send_changelog(self, state: Iterable[tuple[bytes, bytes | None]]) -> list[asyncio.Future[Any]]:
+        rows = [(key, value, ()) for key, value in state]
+        return await self._send_rows(self._topics(self._stage.changelog), self._partition, rows) if rows else []
 
     async def _send_rows(self, topic: str, partition: int, rows: Iterable[_Row]) -> list[asyncio.Future[Any]]:
         producer = self._producer

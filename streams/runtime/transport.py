@@ -20,11 +20,11 @@ from typing import Any
 import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from streams.runtime.inbox import Batch
+from streams.runtime.inbox import Batch, Seek
 from streams.runtime.partition import FetchState, LogBounds
 from streams.runtime.runtime import StageRuntime
 from streams.task import Record
@@ -55,6 +55,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         self.read_at = time.monotonic()
         self._names = {self.runtime.settings.topic(name): name for name in self.runtime.stage.inputs}
         self._wanted: frozenset[TopicPartition] = frozenset()
+        self._seeks: dict[TopicPartition, int] = {}
+        self._answers: dict[TopicPartition, tuple[float | None, float]] = {}
         self._waiter: asyncio.Future[None] | None = None
 
     async def on_start(self) -> None:
@@ -63,10 +65,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         self._reading = self.thread_loop.create_task(self._read())
 
     async def on_thread_stop(self) -> None:
-        """Stop reading before the consumer stops."""
+        """Stop reading before the consumer stops.
+
+        While no broker answers, the client's own stop raises the cancellation of a fetch as if it were meant for its
+        caller; the thread would then never say that it has stopped.
+        """
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
-        await super().on_thread_stop()
+        await asyncio.gather(super().on_thread_stop(), return_exceptions=True)
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         conf = self.app.conf
@@ -99,14 +105,20 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def seek_now(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Move read positions; a partition that was just revoked is left out. In the thread."""
+    async def seek_now(self, seeks: Mapping[TopicPartition, Seek]) -> None:
+        """Move read positions; a partition that was just revoked is left out. In the thread, without suspending.
+
+        A seek that was overtaken by a later one is left out too: its partition reads from the later one already.
+        """
         consumer = self._ensure_consumer()
-        for tp, offset in positions.items():
+        for tp, seek in seeks.items():
+            if seek.number < self._seeks.get(tp, 0):
+                continue
             try:
-                consumer.seek(tp, offset)
+                consumer.seek(tp, seek.offset)
             except IllegalStateError:
                 continue
+            self._seeks[tp] = seek.number
 
     async def log_bounds(self, tps: list[TopicPartition]) -> dict[TopicPartition, LogBounds]:
         """Bounds of input logs, asked of the broker. In the thread."""
@@ -124,12 +136,27 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             return None
         return FetchState(state.highwater, time.time() - state.timestamp / 1000)
 
+    def silent_s(self) -> float:
+        """Seconds since the reading loop went round, or since a partition that is wanted had its last fetch response,
+        whichever is longer. Ask often: what is counted is the time between two questions. From any thread."""
+        now = time.monotonic()
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = subscription.assignment if subscription is not None else None
+        before, self._answers = self._answers, {}
+        for tp in self._wanted:
+            state = assignment.state_value(tp) if assignment is not None else None
+            answered = state.timestamp if state is not None else None
+            known = before.get(tp)
+            self._answers[tp] = known if known is not None and known[0] == answered else (answered, now)
+        return now - min([self.read_at, *(since for _, since in self._answers.values())])
+
     async def _read(self) -> None:
         """Deliver what was fetched, until cancelled. An error stops the worker."""
         try:
             consumer = self._ensure_consumer()
             while True:
                 self.read_at = time.monotonic()
+                _check_tasks(consumer)
                 with consumer._subscription.fetch_context():
                     rebalancing = consumer._subscription.reassignment_in_progress
                     delivered = None if rebalancing else await self._deliver_fetched(consumer)
@@ -170,9 +197,22 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             end = state.position if state.has_valid_position else begin
             if records or end != begin:
                 delivered = (delivered or 0) + len(records)
-                batch = Batch(begin, end, records)
+                batch = Batch(begin, end, records, self._seeks.get(tp, 0))
                 self.parent_loop.call_soon_threadsafe(self.runtime.deliver, topic, tp.partition, batch)
         return delivered
+
+
+def _check_tasks(consumer: AIOKafkaConsumer) -> None:
+    """Raise what has ended one of the client's own tasks, or what its coordinator reports and waits to be asked for.
+
+    The client says it only to whoever reads through ``getmany``, or waits for a fetch at that very moment. A reader who
+    misses it waits for ever, outside of the group, and looks alive.
+    """
+    consumer._coordinator.check_errors()
+    for task in (consumer._fetcher._fetch_task, consumer._client._sync_task):
+        if task is not None and task.done():
+            task.result()
+            raise KafkaError("a task of the Kafka client has ended")
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc]
@@ -215,9 +255,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Deliver records of these (topic, partition) pairs and no others."""
         self._thread.want(frozenset(self._tp(topic, number) for topic, number in wanted))
 
-    async def seek(self, partition: int, positions: Mapping[str, int]) -> None:
-        """Move read positions; what is delivered after the return was fetched from them."""
-        tps = {self._tp(topic, partition): offset for topic, offset in positions.items()}
+    async def seek(self, partition: int, seeks: Mapping[str, Seek]) -> None:
+        """Move read positions, by topic; what is fetched from them carries the seek's number."""
+        tps = {self._tp(topic, partition): seek for topic, seek in seeks.items()}
         await self._thread.call_thread(self._thread.seek_now, tps)
 
     async def bounds(self, topics: Iterable[str], partition: int) -> Mapping[str, LogBounds]:
@@ -233,9 +273,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return state
 
     @property
-    def fetcher_age_s(self) -> float:
-        """Seconds since the reading loop last went round."""
-        return time.monotonic() - float(self._thread.read_at)
+    def fetcher_silent_s(self) -> float:
+        """Seconds without a fetch response for some partition that wants one."""
+        return float(self._thread.silent_s())
 
     def _tp(self, topic: str, partition: int) -> TopicPartition:
         return TopicPartition(self.runtime.settings.topic(topic), partition)

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import faust
@@ -19,6 +20,7 @@ from streams.runtime.app import StageApp, build_app
 from streams.runtime.checks import check_stage_topics
 from streams.runtime.health import HealthServer
 from streams.runtime.logs import configure_logging
+from streams.runtime.runtime import StageRuntime
 from streams.settings import Settings
 from streams.task import Task
 
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 25.0
 """After this the process ends without waiting for anything; an open transaction is aborted by the next owner."""
+FAILURE_STOP_TIMEOUT_S = 5.0
+"""The same after a failure: nothing is left to be finished, and the partitions wait for another owner."""
 EXIT_FAILURE = 1
 COLLECT_CYCLES_AFTER = (50_000, 20, 50)
 """Thresholds of the cycle collector. State is records of numbers and text without cycles; with Python's own thresholds
@@ -56,10 +60,11 @@ class StageWorker(faust.Worker):  # type: ignore[misc]
 
     async def stop(self) -> None:
         """Stop everything, within ``STOP_TIMEOUT_S``."""
-        _end_process_after(STOP_TIMEOUT_S)
+        _end_process_after(STOP_TIMEOUT_S, self.app.runtime)
         await super().stop()
 
     def _stop_on_failure(self, error: BaseException) -> None:
+        _end_process_after(FAILURE_STOP_TIMEOUT_S, self.app.runtime)
         if not self._signal_stop_time:
             self._signal_stop_time = self.loop.time()
             self._signal_stop_future = asyncio.ensure_future(self.stop(), loop=self.loop)
@@ -83,6 +88,7 @@ def run_worker(
         check_stage_topics(found, settings)
         app = build_app(found, settings, make_task, instance_id)
         health = HealthServer(settings, app.runtime)
+        loop.set_exception_handler(partial(_say_once, app.runtime))
         loop.run_until_complete(health.start())
     except CuepointError as error:
         log.error("%s", error, extra={"error": type(error).__name__})
@@ -98,11 +104,8 @@ def _run(app: StageApp, loop: asyncio.AbstractEventLoop) -> int:
         worker.execute_from_commandline()
     except SystemExit as done:
         code = done.code
-    failure = app.runtime.failure
-    if isinstance(failure, CuepointError):
-        return failure.exit_code
-    if failure is not None or code:
-        return EXIT_FAILURE
+    if app.runtime.failure is not None or code:
+        return _exit_code(app.runtime)
     log.info("worker stopped", extra={"stage": app.runtime.stage.name})
     return 0
 
@@ -115,10 +118,21 @@ def _stage(stage: str | Stage) -> Stage:
     return STAGES[stage]
 
 
-def _end_process_after(seconds: float) -> None:
+def _say_once(runtime: StageRuntime, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """After a failure the client's futures repeat it, one by one, behind the sentence that says it."""
+    if runtime.failure is None:
+        loop.default_exception_handler(context)
+
+
+def _exit_code(runtime: StageRuntime) -> int:
+    failure = runtime.failure
+    return failure.exit_code if isinstance(failure, CuepointError) else EXIT_FAILURE
+
+
+def _end_process_after(seconds: float, runtime: StageRuntime) -> None:
     def end() -> None:
-        log.error("the worker did not stop in time", extra={"seconds": seconds})
-        os._exit(EXIT_FAILURE)
+        log.warning("the worker did not stop in time and ends at once", extra={"seconds": seconds})
+        os._exit(_exit_code(runtime))
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True

@@ -88,6 +88,22 @@ def test_a_fetch_can_be_taken_over_without_suspending() -> None:
         assert hasattr(TopicPartitionState, name), name
 
 
+def test_the_restore_can_take_over_whole_batches_and_skip_what_was_aborted() -> None:
+    assert "self._records_iterator = self._unpack_records()" in source(PartitionRecords.__init__)
+    assert "next(self._records_iterator)" in source(PartitionRecords.__next__)
+    for line in (
+        "while records.has_next():",
+        "next_batch.validate_crc()",
+        "self._consume_aborted_up_to(next_batch.base_offset)",
+        "self._contains_abort_marker(next_batch)",
+        "self._aborted_producers.discard(next_batch.producer_id)",
+        "next_batch.producer_id in self._aborted_producers",
+        "self.next_fetch_offset = next_batch.next_offset",
+    ):
+        assert line in source(PartitionRecords._unpack_records), line
+    assert "self._partition_records.next_fetch_offset" in source(FetchResult._update_position)
+
+
 def test_the_wait_between_two_transactions_is_the_constant_that_we_lower() -> None:
     assert "return BACKOFF_OVERRIDE" in source(sender.AddPartitionsToTxnHandler.handle_response)
     assert sender.BACKOFF_OVERRIDE == transactions.CONCURRENT_TRANSACTIONS_BACKOFF_S

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from streams.identity.task import IdentityTask
 from streams.intake.task import IntakeTask
 from streams.replay.files import merged
 from streams.replay.produce import Replay
+from streams.runtime.store import MemoryStore, Store
 from streams.settings import Settings
+from streams.table import wake_of
 from streams.task import Effects, Out, Record, Task
 
 Place = tuple[str, int]
@@ -78,23 +81,40 @@ def input_log(settings: Settings, campaigns: CampaignSet, directory: Path) -> Me
 class Runner:
     """One task with its changelog; it can be thrown away and restored like after a crash."""
 
-    def __init__(self, stage: str, partition: int, make: Callable[[], Task], log: MemoryLog) -> None:
+    def __init__(
+        self,
+        stage: str,
+        partition: int,
+        make: Callable[[], Task],
+        log: MemoryLog,
+        open_store: Callable[[str, int, Task], Store] | None = None,
+    ) -> None:
         self.stage = STAGES[stage]
         self.partition = partition
         self._make = make
         self._log = log
         self._table: dict[bytes, bytes] = {}
+        self._open_store = open_store
+        self._store: Store | None = None
+        self._written = 0
         self.restart()
 
     def restart(self) -> None:
         """Forget everything but the changelog."""
         self._task = self._make()
-        self._task.load(list(self._table.items()))
+        if self._open_store is None:
+            self._store = MemoryStore(self._table, wake_of(self._task))
+        else:
+            if self._store is not None:
+                self._store.close()
+            self._store = self._open_store(self.stage.name, self.partition, self._task)
+        self._task.load(self._store)
         starts = self._task.start_offsets()
         self._read = {topic: starts.get(topic, 0) for topic in self.stage.inputs}
 
     def round(self, chance: random.Random, records_max: int, budget: int, *, crash: bool) -> bool:
-        """Take some records and work them off; True when something happened. ``crash``: the last step is lost."""
+        """Take some records and work them off; True when something happened. ``crash``: one of the steps is lost, and
+        what the task knew with it."""
         moved = False
         for topic in self.stage.inputs:
             if topic in self._task.held():
@@ -105,33 +125,51 @@ class Runner:
                 self._task.take(topic, batch)
                 self._read[topic] = batch[-1].offset + 1
                 moved = True
+        until_crash = chance.choice((0, 0, 1, 2, 4)) if crash else None
         while True:
             effects = self._task.step(budget)
-            if crash and not effects.empty:
+            if until_crash == 0 and not effects.empty:
                 self.restart()
                 return True
+            if until_crash is not None and not effects.empty:
+                until_crash -= 1
             self._commit(effects)
             moved = moved or not effects.empty
             if not effects.more:
                 return moved
 
+    @property
+    def table(self) -> dict[bytes, bytes]:
+        """What the changelog holds."""
+        return self._table
+
+    def step(self, budget: int) -> bool:
+        """Take all records that are there and commit one step; False when there was nothing to do."""
+        for topic in self.stage.inputs:
+            batch = self._log.records.get((topic, self.partition), [])[self._read[topic] :]
+            self._task.take(topic, batch)
+            self._read[topic] += len(batch)
+        effects = self._task.step(budget)
+        self._commit(effects)
+        return effects.more
+
     def _commit(self, effects: Effects) -> None:
         for out in effects.records:
             self._log.append(out)
-        for key, value in effects.state:
-            if value is None:
-                self._table.pop(key, None)
-            else:
-                self._table[key] = value
+        assert self._store is not None
+        self._written += len(effects.state)
+        self._store.write(effects, self._written)
 
 
-def make_task(stage: str, partition: int, settings: Settings) -> Task:
-    """The task of a stage, as ``streams.stages`` makes it, without files."""
+def make_task(stage: str, partition: int, settings: Settings, tight: bool = False) -> Task:
+    """The task of a stage, as ``streams.stages`` makes it, without files. ``tight``: it keeps next to nothing in
+    memory, so that states and wakes come from its table again and again."""
     if stage == "intake":
         return IntakeTask(partition, settings.partitions, settings.lateness)
     if stage == "identity":
-        return IdentityTask(partition, settings.partitions)
-    return DecideTask(partition, settings.partitions, settings.topic_prefix)
+        return IdentityTask(partition, settings.partitions, cache_max=3 if tight else 100_000)
+    kept = {"cache_max": 3, "wakes_max": 2} if tight else {}
+    return DecideTask(partition, settings.partitions, settings.topic_prefix, **kept)
 
 
 def run(
@@ -143,10 +181,12 @@ def run(
     records_max: int = 500,
     budget: int = 1_000,
     crash_share: float = 0.0,
+    tight: bool = False,
+    open_store: Callable[[str, int, Task], Store] | None = None,
 ) -> None:
     """Run tasks until nothing moves any more, in random turns."""
     runners = [
-        Runner(stage, partition, lambda s=stage, p=partition: make_task(s, p, settings), log)  # type: ignore[misc]
+        Runner(stage, partition, partial(make_task, stage, partition, settings, tight), log, open_store)
         for stage, partition in stages
     ]
     idle = 0

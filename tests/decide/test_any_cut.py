@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from schemas.decisions import Decision, Trigger
+from schemas.topics import STAGES
 from streams.backtest import BacktestResult, backtest_lines
 from streams.campaigns import CampaignSet, load_campaigns
 from streams.replay.files import merged
+from streams.runtime.rocks_files import open_rocks
+from streams.runtime.store import Store
 from streams.settings import Settings
 from streams.simulate import simulate_retailer
+from streams.table import wake_of
+from streams.task import Task
 from tests.decide.memory_log import MemoryLog, all_stages, input_log, outcome_set, run
 
 SETTINGS = Settings(topic_prefix="memory", partitions=3)
@@ -60,18 +65,34 @@ def test_crashes_anywhere_in_all_stages_change_nothing(
 ) -> None:
     log = input_log(SETTINGS, campaigns, history)
     chance = random.Random(seed)
-    run(log, SETTINGS, all_stages(SETTINGS), chance, records_max=120, budget=150, crash_share=0.15)
+    run(log, SETTINGS, all_stages(SETTINGS), chance, records_max=120, budget=150, crash_share=0.15, tight=seed > 0)
     assert outcome_set(log) == expected.outcomes
     assert len(log.values("decisions")) == len(expected.decisions)
 
 
 @pytest.mark.parametrize(
-    ("records_max", "budget", "crash_share"),
-    [(1, 1_000, 0.0), (7, 1_000, 0.02), (5_000, 100_000, 0.0), (60, 1_000, 0.08)],
+    ("records_max", "budget", "crash_share", "kept"),
+    [
+        (1, 1_000, 0.0, "everything"),
+        (7, 1_000, 0.02, "nothing"),
+        (5_000, 100_000, 0.0, "everything"),
+        (5_000, 100_000, 0.0, "nothing"),
+        (60, 1_000, 0.08, "everything"),
+        (60, 13, 0.08, "nothing"),
+        (200, 50, 0.01, "everything"),
+        (200, 50, 0.01, "in RocksDB"),
+        (60, 1_000, 0.08, "in RocksDB"),
+    ],
 )
 def test_decide_alone_is_byte_identical(
-    whole_run: MemoryLog, records_max: int, budget: int, crash_share: float
+    whole_run: MemoryLog, records_max: int, budget: int, crash_share: float, kept: str, tmp_path: Path
 ) -> None:
+    """``kept``: what stays in memory between two steps; what does not, comes from the table again."""
+
+    def open_store(stage: str, partition: int, task: Task) -> Store:
+        settings = Settings(topic_prefix="memory", state_dir=tmp_path)
+        return open_rocks(settings, STAGES[stage], partition, "topic", wake_of(task))
+
     again = MemoryLog()
     places = [place for place in whole_run.records if place[0] == "customer-events"]
     again.records = {place: list(whole_run.records[place]) for place in places}
@@ -79,7 +100,17 @@ def test_decide_alone_is_byte_identical(
     tasks = [("decide", number) for number in range(SETTINGS.partitions)]
     chance = random.Random(records_max)
     outputs = {topic for topic, _ in whole_run.records if topic == "decisions" or topic.startswith("triggers.")}
-    run(again, SETTINGS, tasks, chance, records_max=records_max, budget=budget, crash_share=crash_share)
+    run(
+        again,
+        SETTINGS,
+        tasks,
+        chance,
+        records_max=records_max,
+        budget=budget,
+        crash_share=crash_share,
+        tight=kept != "everything",
+        open_store=open_store if kept == "in RocksDB" else None,
+    )
     for topic in outputs:
         assert again.values(topic) == whole_run.values(topic), topic
     assert all(len(again.records[place]) >= lengths[place] for place in places)

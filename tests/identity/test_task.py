@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from schemas.envelope import Envelope
 from schemas.topics import MARK_KEY
 from streams.identity.task import IdentityTask
+from streams.table import MemoryTable
 from streams.task import Effects, Record
 from streams.wire import decode_mark
 from tests.identity.kit import END, TOPIC, link, mark, record, resolved, seen, sent, shown
@@ -91,7 +92,7 @@ def test_an_event_behind_the_clock_is_not_applied_twice() -> None:
     assert shown(sent(effects)) == [("late", "anon:A")]
     state.update(effects.state)
     again = new_task()
-    again.load([(key, value) for key, value in state.items() if value is not None])
+    again.load(MemoryTable({key: value for key, value in state.items() if value is not None}))
     assert again.start_offsets() == {TOPIC: 0}
     effects = give(again, record(0, seen("anon:A", 90, "waits", eff=200)), mark(1, 100), late, mark(3, 300))
     assert shown(sent(effects)) == [("waits", "anon:A")]
@@ -177,6 +178,6 @@ class Run:
             return False
         self.restarts_left -= 1
         self.task = new_task()
-        self.task.load([(key, value) for key, value in self._state.items() if value is not None])
+        self.task.load(MemoryTable({key: value for key, value in self._state.items() if value is not None}))
         self._read = self.task.start_offsets().get(TOPIC, 0)
         return True

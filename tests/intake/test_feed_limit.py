@@ -7,6 +7,7 @@ import pytest
 from streams.errors import FeedError
 from streams.intake.feed_limit import RUN_MAX, SHARE_MAX_PERCENT, WINDOW_RECORDS, FeedLimit
 from streams.intake.task import SOURCES, IntakeTask
+from streams.table import MemoryTable
 from streams.task import Record
 from tests.intake.kit import (
     ALL,
@@ -57,7 +58,7 @@ def test_a_run_of_bad_records_stops_after_they_are_in_quarantine() -> None:
 def test_it_stops_again_after_a_restart() -> None:
     _, state = stopped(Feed())
     task = new_task()
-    task.load(state)
+    task.load(MemoryTable(dict(state)))
     assert task.held() == frozenset(SOURCES)
     task.tick(NOON, ALL)
     with pytest.raises(FeedError):
@@ -70,7 +71,7 @@ def test_it_goes_on_when_told(restarted: bool) -> None:
     task, state = stopped(feed)
     if restarted:
         task = new_task()
-        task.load(state)
+        task.load(MemoryTable(dict(state)))
         task.take("orders", feed.records["orders"][task.start_offsets()["orders"] :])
     task.take("control", [feed.control(go_on("orders"))])
     task.tick(NOON, ALL)

@@ -12,6 +12,7 @@ from schemas.base import rfc3339
 from schemas.catalog import KnownBrands
 from schemas.topics import MARK_KEY
 from streams.intake.task import SOURCES, IntakeTask
+from streams.table import MemoryTable
 from streams.task import Effects
 from tests.intake.kit import BRANDS, DAY_PART_MS, NOON, REPLAY, Feed, event, good_records, new_task, state_of
 from tests.oracle.builders import MINUTE
@@ -96,7 +97,7 @@ class Run:
             return False
         self.restarts_left -= 1
         self.task = new_task()
-        self.task.load(self._state)
+        self.task.load(MemoryTable(dict(self._state)))
         starts = self.task.start_offsets()
         self._read = {topic: starts.get(topic, 0) for topic in (*SOURCES, "control")}
         if self._read["control"] < len(self.feed.records["control"]):

@@ -114,6 +114,8 @@ def test_a_time_without_a_zone(text: str) -> None:
         ({"total": 12.5}, "invalid_field"),
         ({"total": "12,50"}, "invalid_field"),
         ({"total": "1e3"}, "invalid_field"),
+        ({"total": "١٢"}, "invalid_field"),
+        ({"total": "\U00011f51"}, "invalid_field"),
         ({"total": "12.345"}, "amount_too_fine"),
     ],
 )
@@ -168,6 +170,18 @@ def test_the_year_2099() -> None:
     assert isinstance(result, Rejection)
     assert result.reason == "in_the_future"
     assert "2099-06-01" in result.message
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+@pytest.mark.parametrize("source", ["orders", "customers"])
+def test_a_time_that_its_zone_moves_out_of_the_calendar(source: str, text: str) -> None:
+    record = GOOD[source]
+    consent = {"channel": "email", "status": "granted", "at": text}
+    spoilt = {"occurred_at": text} if source == "orders" else {"consents": [consent]}
+    result = Admission().admit(source, encoded({**record, **spoilt}), NOON, NOON)
+    assert isinstance(result, Rejection)
+    assert result.reason == "invalid_field"
+    assert text[:19] in result.message
 
 
 def test_a_day_ahead_is_the_limit() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import duckdb
@@ -18,7 +20,7 @@ from schemas.base import to_ms
 from schemas.orders import OrderEvent
 from streams.errors import InputError
 from streams.replay.arrivals import JUMP_MS_MAX, arrivals
-from streams.replay.files import merged, read_source
+from streams.replay.files import WINDOW_LINES, merged, read_source
 
 START = datetime(2025, 3, 1, 9, 0, tzinfo=UTC)
 START_MS = to_ms(START)
@@ -68,6 +70,15 @@ def test_lines_of_all_sources_come_by_arrival(tmp_path: Path) -> None:
     assert _names(tmp_path) == [("visit", 2), ("soon", 4), ("second visit", 5), ("late", 9)]
 
 
+def test_many_lines_of_many_sources_come_by_arrival_and_by_source(tmp_path: Path) -> None:
+    random, written = Random(1), []
+    for source in ("returns", "web-sessions", "pos-transactions"):
+        minutes = sorted(random.choice((3, random.randrange(500))) for _ in range(5 * WINDOW_LINES))
+        _write(tmp_path, source, *(_line(f"{source}-{number}", minute) for number, minute in enumerate(minutes)))
+        written += [(f"{source}-{number}", minute) for number, minute in enumerate(minutes)]
+    assert _names(tmp_path) == sorted(written, key=itemgetter(1))
+
+
 def test_lines_of_equal_arrival_keep_their_order_within_a_source(tmp_path: Path) -> None:
     _write(tmp_path, "orders", _line("z", 9), _line("b", 1), _line("a", 1))
     assert [name for name, _ in _names(tmp_path)] == ["b", "a", "z"]
@@ -101,6 +112,11 @@ def test_a_leap_that_the_next_line_follows_is_real() -> None:
     later = JUMP_MS_MAX / MINUTE_MS + 10
     lines = [_line("a", 0), _line("b", later), _line("c", later + 1)]
     assert [(at - START_MS) / MINUTE_MS for at in arrivals(lines, as_is=False)] == [0, later, later + 1]
+
+
+def test_a_time_outside_the_calendar_is_unreadable() -> None:
+    out = b'{"arrived_at":"9999-12-31T23:59:59-12:00","occurred_at":"0001-01-01T00:00:00+12:00"}'
+    assert list(arrivals([_line("a", 1), out], as_is=False)) == [START_MS + MINUTE_MS] * 2
 
 
 def test_no_readable_line_at_all_arrives_at_zero() -> None:

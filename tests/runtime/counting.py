@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from schemas.topics import Stage
 from streams.runtime.worker import run_worker
 from streams.settings import load_settings
-from streams.task import Effects, Out, Record
+from streams.task import Effects, Out, Record, Table
 
 STAGE = Stage("counting", ("numbers", "letters"), "counting-changelog")
 OUTPUT = "counts"
@@ -26,16 +26,14 @@ class CountingTask:
     def __init__(self, partition: int) -> None:
         self.partition = partition
         self.counts: dict[bytes, int] = {}
+        """Of the keys that came since the start."""
         self.position: dict[str, int] = {}
         self.waiting: list[Record] = []
         self.ticks = 0
 
-    def load(self, entries: Iterable[tuple[bytes, bytes]]) -> None:
-        for key, value in entries:
-            if key == POSITION_KEY:
-                self.position = json.loads(value)
-            else:
-                self.counts[key] = int(value)
+    def load(self, table: Table) -> None:
+        self.table = table
+        self.position = json.loads(table.get(POSITION_KEY) or b"{}")
 
     def start_offsets(self) -> Mapping[str, int]:
         return dict(self.position)
@@ -54,7 +52,9 @@ class CountingTask:
         now, self.waiting = self.waiting[:budget], self.waiting[budget:]
         for record in now:
             key = record.key or b""
-            self.counts[key] = self.counts.get(key, 0) + 1
+            if key not in self.counts:
+                self.counts[key] = int(self.table.get(key) or b"0")
+            self.counts[key] += 1
             self.position[record.topic] = record.offset + 1
             value = json.dumps({"n": self.counts[key], "id": (record.value or b"").decode()}).encode()
             effects.records.append(Out(OUTPUT, self.partition, key, value, (("source", record.topic.encode()),)))

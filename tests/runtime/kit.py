@@ -29,7 +29,7 @@ def make_topics(settings: Settings, *names: str, partitions: int | None = None) 
             {
                 name: {
                     "num_partitions": partitions or settings.partitions,
-                    "replication_factor": 1,
+                    "replication_factor": settings.replication,
                     "configs": {
                         "max.message.bytes": "4194304",
                         "message.timestamp.type": "LogAppendTime",

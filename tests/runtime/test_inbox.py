@@ -20,29 +20,36 @@ def inbox() -> Inbox:
 
 
 def test_a_hole_between_offsets_is_no_hole_between_fetches(inbox: Inbox) -> None:
-    assert inbox.accept(Batch(0, 3, [record(0), record(1)]))
-    assert inbox.accept(Batch(3, 4, []))
-    assert inbox.accept(Batch(4, 5, [record(4)]))
+    assert inbox.accept(Batch(0, 3, [record(0), record(1)], 0))
+    assert inbox.accept(Batch(3, 4, [], 0))
+    assert inbox.accept(Batch(4, 5, [record(4)], 0))
     assert [waiting.offset for waiting in inbox.drain()] == [0, 1, 4]
     assert inbox.next_offset == 5
 
 
 @pytest.mark.parametrize("begin", [1, 3])
 def test_a_batch_that_overlaps_or_leaves_a_hole_is_refused(inbox: Inbox, begin: int) -> None:
-    assert inbox.accept(Batch(0, 2, [record(0), record(1)]))
-    assert not inbox.accept(Batch(begin, 9, [record(begin)]))
-    assert inbox.begin_seek() == 2
+    assert inbox.accept(Batch(0, 2, [record(0), record(1)], 0))
+    refused = Batch(begin, 9, [record(begin)], 0)
+    assert not inbox.accept(refused)
+    again = inbox.read_again(refused)
+    assert again is not None
+    assert again.offset == 2
 
 
-def test_while_a_seek_is_under_way_everything_is_refused_and_no_second_seek_begins(inbox: Inbox) -> None:
-    assert inbox.begin_seek() == 0
-    assert not inbox.accept(Batch(0, 1, [record(0)]))
-    assert inbox.begin_seek() is None
+def test_a_refusal_asks_for_one_seek_and_one_behind_that_seek_for_another(inbox: Inbox) -> None:
+    refused = Batch(5, 6, [record(5)], inbox.begin_seek().number)
+    first = inbox.read_again(refused)
+    assert first is not None
+    assert inbox.read_again(refused) is None
+    second = inbox.read_again(refused._replace(seek=first.number))
+    assert second is not None
+    assert second.number > first.number
 
 
 def test_a_full_or_held_inbox_wants_no_more_and_a_held_one_gives_nothing(inbox: Inbox) -> None:
     assert inbox.open
-    inbox.accept(Batch(0, 3, [record(0), record(1), record(2)]))
+    inbox.accept(Batch(0, 3, [record(0), record(1), record(2)], 0))
     assert not inbox.open
     inbox.held = True
     assert inbox.drain() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,10 +11,14 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.base import (
+    AMOUNTS_REMEMBERED_MAX,
+    EPOCH,
     Amount,
     CustomerId,
     Identifier,
+    MinorUnits,
     MoneyError,
+    TimeError,
     from_ms,
     identifier_hash,
     rfc3339,
@@ -51,6 +56,22 @@ def test_the_text_of_an_amount_is_its_exact_decimal(minor: int, currency: str) -
 )
 def test_amounts_become_minor_units_of_their_currency(amount: str, currency: str, minor: int) -> None:
     assert to_minor(amount, currency) == minor
+
+
+@pytest.mark.parametrize("text", ["", "1_0", " 1", "1.", "1e3", "١", "\U00011f51", "1\n", "1234567890123", "1.23456"])
+def test_what_is_no_amount_has_no_minor_units(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an amount"):
+        to_minor(text, "GBP")
+    with pytest.raises(ValidationError):
+        TypeAdapter(Amount).validate_python(text)
+
+
+def test_remembered_amounts_are_bounded() -> None:
+    minor = MinorUnits("GBP")
+    for pence in range(AMOUNTS_REMEMBERED_MAX + 5):
+        assert minor[to_major(pence, "GBP")] == pence
+    assert 0 < len(minor) <= AMOUNTS_REMEMBERED_MAX
+    assert minor["0.07"] == 7
 
 
 @pytest.mark.parametrize(("amount", "currency"), [("0.5", "JPY"), ("1.005", "GBP"), ("1.2345", "KWD")])
@@ -104,3 +125,15 @@ def test_code_tables_hold_what_they_should() -> None:
     assert {"GB", "DE", "JP"} <= COUNTRIES
     assert "UK" not in COUNTRIES
     assert (CURRENCY_DIGITS["GBP"], CURRENCY_DIGITS["JPY"], CURRENCY_DIGITS["KWD"]) == (2, 0, 3)
+
+
+@given(st.datetimes(timezones=st.timezones()))
+def test_milliseconds_are_rounded_down_and_lead_back(moment: datetime) -> None:
+    try:
+        ms = to_ms(moment)
+    except TimeError:
+        with pytest.raises(OverflowError):
+            moment.astimezone(UTC)
+        return
+    assert timedelta() <= moment - from_ms(ms) < timedelta(milliseconds=1)
+    assert ms == (moment - EPOCH) // timedelta(milliseconds=1)

@@ -35,7 +35,7 @@ class Reactivation:
         if not view.state.known:
             return []
         kept = view.kept(brand)
-        late_after = threshold(campaign, kept)
+        late_after = threshold(view, campaign, brand)
         if late_after is None:
             return []
         last, last_online = _first_of_last_day(kept), _first_of_last_day(_online(kept))
@@ -45,7 +45,7 @@ class Reactivation:
     def check(self, view: View, campaign: Compiled, brand: str, episode: str, after: int) -> Verdict:
         """Late over all channels, or only late online because the customer buys at the till."""
         kept = view.kept(brand)
-        late_after = threshold(campaign, kept)
+        late_after = threshold(view, campaign, brand)
         if late_after is None:
             return END
         last, last_online = _first_of_last_day(kept), _first_of_last_day(_online(kept))
@@ -69,8 +69,16 @@ class Reactivation:
         return next((bought_reason(p.channel) for p in kept if p.id == this), None)
 
 
-def threshold(campaign: Compiled, kept: list[Purchase]) -> int | None:
+def threshold(view: View, campaign: Compiled, brand: str) -> int | None:
     """Milliseconds after a purchase at which the customer is late; None: too few purchases to tell."""
+    derived, key = view.state.derived, f"late after {brand} {campaign.id} {campaign.version}"
+    if key not in derived:
+        derived[key] = _late_after(campaign, view.kept(brand))
+    late_after: int | None = derived[key]
+    return late_after
+
+
+def _late_after(campaign: Compiled, kept: list[Purchase]) -> int | None:
     options = campaign.options
     moments: list[int] = []
     for purchase in kept:

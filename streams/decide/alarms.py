@@ -1,0 +1,134 @@
+"""When which customer has to be looked at next: one *wake* a customer, however many timers he has.
+
+A wake is a number that sorts like (due, rank of the timer). It is never later than the customer's earliest timer, and
+it is the beginning of his encoded state, so that a restart reads eight bytes a customer instead of decoding him. When
+a wake comes up, the customer's timers of that moment ring one by one; the next wake is set from what is left. Since all
+timers of one (due, rank, customer) lie next to each other in the order (due, rank, customer, name), this order holds.
+
+The wakes of all customers are in the table. Memory holds those up to a *horizon*, and reads on when it is reached.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streams.decide.state import CustomerState
+
+CUSTOMER = b"c|"
+"""Keys of customers in the table begin with it."""
+EPISODE_RANK, SLOT_RANK = 1, 2
+"""At equal times: events (rank 0), episode timers, slot releases."""
+WAKES_MAX = 50_000
+"""Wakes that one partition reads ahead. Twice as many are kept before it forgets the later half."""
+NEVER = (1 << 63) - 1
+"""The wake of a customer without timers."""
+WAKE_BYTES = 8
+_ZERO = 1 << 60
+_AFTER_ALL = 1 << 62
+_END = b"\xff"
+
+Place = tuple[int, int, str, str]
+"""A timer's place in the order: (due, rank, customer, name)."""
+ReadWakes = Callable[[bytes, int], list[bytes]]
+"""``Table.wakes``."""
+
+
+def wake_at(due: int, rank: int) -> int:
+    """The wake for a timer of that rank."""
+    return _ZERO + 2 * due + rank - EPISODE_RANK
+
+
+def wake_bytes(wake: int) -> bytes:
+    """A wake as bytes that sort like it."""
+    return wake.to_bytes(WAKE_BYTES, "big")
+
+
+def earliest_wake(state: CustomerState) -> int:
+    """The wake for a customer's earliest timer or slot; NEVER without one."""
+    episode = min(state.timers.values(), default=None)
+    wake = NEVER if episode is None else wake_at(episode, EPISODE_RANK)
+    for slot in state.slots.values():
+        wake = min(wake, wake_at(slot.release, SLOT_RANK))
+    return wake
+
+
+def first_place(state: CustomerState) -> Place | None:
+    """A customer's timer or slot that comes first in the order."""
+    places = [(due, EPISODE_RANK, state.customer, name) for name, due in state.timers.items()]
+    places += [(slot.release, SLOT_RANK, state.customer, name) for name, slot in state.slots.items()]
+    return min(places, default=None)
+
+
+class Alarms:
+    """The wakes of one partition in their order (wake, customer).
+
+    It may hold several of one customer; only one that is not before his state's own ``wake`` counts. What is in force:
+    for each customer there is an entry at exactly his state's ``wake``, here or in the table behind the horizon.
+    """
+
+    def __init__(self, most: int = WAKES_MAX) -> None:
+        self.first = _AFTER_ALL
+        """Time of the first entry, or of the horizon: nothing is due before it."""
+        self._most = most
+        self._heap: list[bytes] = []
+        self._read: ReadWakes | None = None
+        self._horizon: bytes | None = None
+        """Entries up to here are in memory; None: all."""
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def load(self, read: ReadWakes) -> None:
+        """After a restart: read the first wakes from the table, and later ones as their time comes."""
+        self._read = read
+        self._horizon = b""
+        self._read_on()
+
+    def push(self, wake: int, customer: str) -> None:
+        """Note that the customer's state has this wake now."""
+        heapq.heappush(self._heap, wake_bytes(wake) + CUSTOMER + customer.encode())
+        self.first = min(self.first, _time(wake))
+
+    def pop(self) -> tuple[int, str] | None:
+        """Take out the first wake and its customer; None: it read on instead, so look again."""
+        if self._horizon is not None and (not self._heap or self._heap[0] > self._horizon):
+            self._read_on()
+            return None
+        entry = heapq.heappop(self._heap)
+        self._look()
+        return int.from_bytes(entry[:WAKE_BYTES], "big"), entry[WAKE_BYTES + len(CUSTOMER) :].decode()
+
+    def settle(self) -> bytes:
+        """After all changed states were encoded: forget the later half of too many wakes, since the table has them.
+
+        Returns where the table's entries begin that still count.
+        """
+        if self._read is not None and len(self._heap) > 2 * self._most:
+            self._heap = heapq.nsmallest(self._most, self._heap)
+            last = self._heap[-1]
+            self._horizon = last if self._horizon is None else min(self._horizon, last)
+        first = self._heap[0] if self._heap else _END
+        return first if self._horizon is None else min(first, self._horizon)
+
+    def _read_on(self) -> None:
+        assert self._read is not None
+        assert self._horizon is not None
+        found = self._read(self._horizon, self._most)
+        self._horizon = found[-1] if len(found) >= self._most else None
+        self._heap += found
+        heapq.heapify(self._heap)
+        self._look()
+
+    def _look(self) -> None:
+        """Find ``first`` again."""
+        first = int.from_bytes(self._heap[0][:WAKE_BYTES], "big") if self._heap else NEVER
+        if self._horizon is not None:
+            first = min(first, int.from_bytes(self._horizon[:WAKE_BYTES], "big"))
+        self.first = _time(first)
+
+
+def _time(wake: int) -> int:
+    return _AFTER_ALL if wake == NEVER else (wake - _ZERO) >> 1
