@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from streams.errors import SettingsError
 
 ENV_PREFIX = "CUEPOINT_"
+INSTANCE_ENV = f"{ENV_PREFIX}INSTANCE_ID"
+"""Names a worker. A variable and no setting: settings are the same for all processes."""
 FILE_NAME = "cuepoint.toml"
 
 

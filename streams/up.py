@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streams.errors import EXIT_TRY_AGAIN, CuepointError
-from streams.settings import ENV_PREFIX, Settings
+from streams.settings import ENV_PREFIX, INSTANCE_ENV, Settings
 
 RESTARTS_MAX = 5
 """Restarts of one process within ``RESTART_WINDOW_S``; beyond it everything stops."""
@@ -43,7 +44,12 @@ class Child:
 
 
 class Fleet:
-    """Starts and watches the processes. Use as a context manager: leaving it stops them all."""
+    """Starts and watches the processes. Use as a context manager: leaving it stops them all.
+
+    Workers are static members of their groups, named after this machine (or CUEPOINT_INSTANCE_ID) and their place: one
+    that is killed gets its partitions back when it is started again, where a new member waits for the old one's session
+    to end. Two fleets of one topic prefix on one machine would take each other's places.
+    """
 
     def __init__(
         self, settings: Settings, arguments: Mapping[str, list[str]], say: Callable[[str], None] = lambda _: None
@@ -102,6 +108,9 @@ class Fleet:
                 process.kill()
                 process.wait()
 
+    def _instance_id(self, child: Child) -> str:
+        return f"{os.environ.get(INSTANCE_ENV) or socket.gethostname()}-{child.name}"
+
     def _try_again(self, child: Child, now: float) -> None:
         words = last_words(child.log)
         if words != child.waits_for:
@@ -116,7 +125,7 @@ class Fleet:
         with child.log.open("ab") as log:
             child.process = subprocess.Popen(
                 [sys.executable, "-m", "streams.cli", *child.arguments],
-                env=environment(self._settings),
+                env={**environment(self._settings), INSTANCE_ENV: self._instance_id(child)},
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,

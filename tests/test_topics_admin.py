@@ -45,6 +45,7 @@ def test_all_topics_are_created_once_with_the_shape_of_the_catalogue(settings: S
         "retention.ms": str(35 * 86_400_000),
         "max.message.bytes": str(TOPICS["orders"].record_bytes_max),
         "message.timestamp.type": "LogAppendTime",
+        "min.insync.replicas": "1",
     }
     assert changelog.configs["cleanup.policy"] == "compact"
     assert changelog.configs["max.message.bytes"] == str(RECORD_BYTES_MAX_INTERNAL)

@@ -32,9 +32,9 @@ class LocalBroker:
     """One Kafka broker in one directory: ``server.properties``, ``data/``, ``broker.log``, ``broker.pid``.
 
     ``port`` 0 takes free ports at the first start and keeps them over ``restart``. ``settings`` are server properties
-    over the usual ones. ``short_lived`` is for tests: a start takes half the processor time, long work more. The broker
-    outlives this process unless ``stop`` is called or it is used as a context manager. Every failure is a PlatformError
-    with the way out.
+    over the usual ones; ``controller_port`` and ``cluster_id`` are for one of several (``cluster.py``). ``short_lived``
+    is for tests: a start takes half the processor time, long work more. The broker outlives this process unless
+    ``stop`` is called or it is used as a context manager. Every failure is a PlatformError with the way out.
     """
 
     def __init__(
@@ -45,6 +45,8 @@ class LocalBroker:
         heap_mb: int = 512,
         short_lived: bool = False,
         settings: Mapping[str, str] | None = None,
+        controller_port: int = 0,
+        cluster_id: str = "",
         disk_free_mb_min: int = DISK_FREE_MB_MIN,
         start_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
@@ -57,7 +59,9 @@ class LocalBroker:
         self.start_timeout_s = start_timeout_s
         self.log_file = self.directory / "broker.log"
         self.pid_file = self.directory / "broker.pid"
-        self._controller_port = 0
+        self._controller_port = controller_port
+        self._keeps_controller_port = bool(controller_port)
+        self._cluster_id = cluster_id or new_cluster_id()
         # With the space after it, so that no longer path is taken for this one.
         self._marker = f"-Dcuepoint.directory={self.directory} "
 
@@ -182,10 +186,11 @@ class LocalBroker:
     def _take_ports(self) -> None:
         if not self.port:
             self.port, self._controller_port = ports.free_ports(2)
-        if not self._controller_port or not ports.is_free(self._controller_port):
+        if not self._keeps_controller_port and not (self._controller_port and ports.is_free(self._controller_port)):
             self._controller_port = ports.free_ports(1)[0]
-        if not ports.is_free(self.port):
-            raise PlatformError(_port_in_use(self.port))
+        for port in (self.port, self._controller_port):
+            if not ports.is_free(port):
+                raise PlatformError(_port_in_use(port))
 
     def _write_properties(self) -> None:
         broker = f"PLAINTEXT://{ports.LOCALHOST}:{self.port}"
@@ -212,9 +217,8 @@ class LocalBroker:
         ]
 
     def _format(self, command: list[str]) -> None:
-        cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
         arguments = [command[0], QUICK_COMPILER, *command[1:], "kafka.tools.StorageTool", "format"]
-        arguments += ["--cluster-id", cluster_id.replace("-", "A", 1), "--config", str(self._properties)]
+        arguments += ["--cluster-id", self._cluster_id, "--config", str(self._properties)]
         done = subprocess.run(arguments, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False)
         if done.returncode:
             reason = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[0]
@@ -250,6 +254,11 @@ class LocalBroker:
         errors = [line for line in text.splitlines() if "ERROR" in line or "FATAL" in line or "Error" in line]
         reason = f": {errors[0].strip()[:300]}" if errors else ""
         return f"The broker ended while starting{reason}. Its log is {self.log_file}, its output {self._output_file}."
+
+
+def new_cluster_id() -> str:
+    """A random id as Kafka wants it; it does not begin with a dash, which would look like an option."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=").replace("-", "A", 1)
 
 
 def _port_in_use(port: int) -> str:

@@ -96,10 +96,10 @@ class DecideTask(OrderedTask):
         for event in sorted(rules, key=key_of):
             self._fold.rules.apply(event)
         self._waits = {key[len(WAIT) :].decode(): int(value) for key, value in table.scan(WAIT)}
+        self._fold.waits = dict(self._waits)
         if position is not None:
             self._fold.through = tuple(position.through)
             self._load_extra(position.extra)
-        self._fold.waits = dict(self._waits)
         self._fold.alarms.load(table.wakes)
 
     def _load_extra(self, extra: dict[str, Any]) -> None:
@@ -120,7 +120,7 @@ class DecideTask(OrderedTask):
         for customer, value in self._scan(""):
             self._customers += 1
             for merge in decode_state(value).waits_for:
-                self._waits[customer] = int(merge.rpartition("@")[2])
+                self._fold.waits[customer] = int(merge.rpartition("@")[2])
 
     def wake_of(self, key: bytes, value: bytes) -> bytes | None:
         """See ``streams.task.Timed``: customers have wakes."""

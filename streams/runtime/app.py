@@ -13,12 +13,13 @@ from schemas.topics import Stage
 from streams.runtime.faust_store import STORE_URL, TaskStore
 from streams.runtime.runtime import StageRuntime
 from streams.runtime.transport import Transport, WakeSchema
-from streams.settings import Settings
+from streams.settings import INSTANCE_ENV, Settings
 from streams.task import Task
 
-INSTANCE_ENV = "CUEPOINT_INSTANCE_ID"
 MAX_POLL_INTERVAL_S = 300.0
 REBALANCE_TIMEOUT_S = 60.0
+HEARTBEAT_INTERVAL_S_MAX = 1.0
+"""By a heartbeat a worker learns of a rebalance, and until all have learned of it none goes on."""
 
 
 class StageApp(faust.App):  # type: ignore[misc]
@@ -56,7 +57,7 @@ def build_app(
         broker=[f"kafka://{server.strip()}" for server in settings.bootstrap_servers.split(",")],
         broker_client_id=f"{settings.topic_prefix}-{stage.name}",
         broker_session_timeout=settings.session_timeout_s,
-        broker_heartbeat_interval=settings.session_timeout_s / 4,
+        broker_heartbeat_interval=min(HEARTBEAT_INTERVAL_S_MAX, settings.session_timeout_s / 4),
         broker_request_timeout=max(40.0, settings.session_timeout_s * 2),
         broker_rebalance_timeout=REBALANCE_TIMEOUT_S,
         broker_max_poll_interval=MAX_POLL_INTERVAL_S,

@@ -130,7 +130,6 @@ class Partition:
     async def resume(self) -> None:
         """After a rebalance that left the partition here: read on where the last accepted batch ended."""
         await self._seek()
-        self.halted = False
         self._reader.wants_changed()
 
     async def quiesce(self) -> None:
@@ -233,7 +232,7 @@ class Partition:
             if state is None:
                 continue
             inbox.lag.set(max(0, state.end - inbox.next_offset))
-            if inbox.next_offset >= state.end and state.age_s <= FETCH_AGE_S_MAX and not inbox.records:
+            if inbox.next_offset >= state.end and abs(state.age_s) <= FETCH_AGE_S_MAX and not inbox.records:
                 caught_up.add(topic)
         task.tick(time.time_ns() // 1_000_000, frozenset(caught_up))
 

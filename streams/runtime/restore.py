@@ -70,8 +70,8 @@ async def restore(settings: Settings, stage: Stage, partition: int, store: Store
         store.loaded()
     except TimeoutError:
         raise BrokerUnavailableError(
-            f"The restore of {settings.topic(stage.changelog)} partition {partition} stands still at offset {position} of "
-            f"{end}, for {STANDSTILL_S_MAX:.0f} s now: the broker is away. Start the worker again when it is back."
+            f"The restore of {settings.topic(stage.changelog)} partition {partition} stands still at offset {position} "
+            f"of {end}, for {STANDSTILL_S_MAX:.0f} s now: the broker is away. Start the worker again when it is back."
         ) from None
     finally:
         await consumer.stop()

@@ -166,10 +166,10 @@ class StageRuntime:
             kept = self.partitions.get(number)
             if kept is None:
                 self._open(number)
-            elif kept.ready:
+                continue
+            kept.halted = False  # now, since the next rebalance may begin before the seek is done
+            if kept.ready:
                 self._spawn(number, kept.resume())
-            else:
-                kept.halted = False
         self.rebalancing = False
         self.assigned_once = True
 

@@ -58,6 +58,19 @@ class StageWorker(faust.Worker):  # type: ignore[misc]
     def on_worker_shutdown(self) -> None:
         """No process title."""
 
+    async def start(self) -> None:
+        """Start everything; a failure is said once, and the worker stops."""
+        try:
+            await super().start()
+        except Exception as error:
+            self.app.runtime.fail(error)
+            raise asyncio.CancelledError from error
+
+    def _crash(self, reason: BaseException) -> None:
+        """A service of the worker has crashed, in whatever thread."""
+        super()._crash(reason)
+        self.loop.call_soon_threadsafe(self.app.runtime.fail, reason)
+
     async def stop(self) -> None:
         """Stop everything, within ``STOP_TIMEOUT_S``."""
         _end_process_after(STOP_TIMEOUT_S, self.app.runtime)

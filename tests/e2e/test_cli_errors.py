@@ -12,6 +12,7 @@ import pytest
 
 from deploy.local.broker import LocalBroker
 from deploy.local.ports import free_ports
+from streams.errors import EXIT_TRY_AGAIN
 from streams.replay.control import begin_replay
 from streams.settings import Settings
 from streams.topics_admin import delete_topics, ensure_topics
@@ -47,11 +48,11 @@ def topics(settings: Settings) -> Iterator[Settings]:
     delete_topics(settings, prefix=settings.topic_prefix)
 
 
-def sentence(settings: Settings, *arguments: object, **environ: str) -> str:
+def sentence(settings: Settings, *arguments: object, code: int = 2, **environ: str) -> str:
     """The one sentence with which a command fails; of a worker, the message of its last log line."""
     done = kit.command(settings, *arguments, environ=environ)
     said: str = done.stderr.strip()
-    assert done.returncode == 2, f"exit code {done.returncode}: {said}"
+    assert done.returncode == code, f"exit code {done.returncode}: {said}"
     assert "Traceback" not in done.stdout + done.stderr
     if said.startswith("{"):
         line: dict[str, Any] = json.loads(said.splitlines()[-1])
@@ -66,14 +67,16 @@ def sentence(settings: Settings, *arguments: object, **environ: str) -> str:
 def test_no_broker(arguments: tuple[str, ...], tmp_path: Path, history: Path) -> None:
     (port,) = free_ports(1)
     settings = Settings(bootstrap_servers=f"127.0.0.1:{port}", state_dir=tmp_path)
-    said = sentence(settings, *(argument.format(history=history) for argument in arguments))
+    said = sentence(settings, *(argument.format(history=history) for argument in arguments), code=EXIT_TRY_AGAIN)
     assert f"127.0.0.1:{port} refuses connections" in said
     assert "cuepoint broker start" in said
 
 
-@pytest.mark.parametrize("address", ["nonsense", "localhost:0", "no-such-host.invalid:9092"])
-def test_a_wrong_address(address: str, tmp_path: Path) -> None:
-    said = sentence(Settings(bootstrap_servers=address, state_dir=tmp_path), "quarantine", "list")
+@pytest.mark.parametrize(
+    ("address", "code"), [("nonsense", 2), ("localhost:0", 2), ("no-such-host.invalid:9092", EXIT_TRY_AGAIN)]
+)
+def test_a_wrong_address(address: str, code: int, tmp_path: Path) -> None:
+    said = sentence(Settings(bootstrap_servers=address, state_dir=tmp_path), "quarantine", "list", code=code)
     assert address in said
     assert "CUEPOINT_BOOTSTRAP_SERVERS" in said
 

@@ -20,12 +20,20 @@ SEED = 9
 KILLS_OF_EACH_STAGE = 2
 
 
+@pytest.mark.parametrize("state_store", ["memory", "rocksdb"])
 def test_nothing_is_lost_or_doubled(
-    broker: LocalBroker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broker: LocalBroker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state_store: str
 ) -> None:
     monkeypatch.setenv("CUEPOINT_INSTANCE_ID", "only-worker")
     settings = kit.small_settings(
-        broker, prefix, tmp_path, replay_ahead_ms=3 * DAY, batch_records_max=100, transaction_steps_max=100
+        broker,
+        prefix,
+        tmp_path,
+        replay_ahead_ms=3 * DAY,
+        batch_records_max=100,
+        transaction_steps_max=100,
+        state_store=state_store,
+        state_cache=20,
     )
     retailer = make_retailer(tmp_path)
     with kit.Pipeline(settings) as pipeline, kit.Clocks(settings) as clocks:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.errors import EXIT_TRY_AGAIN
 from streams.settings import Settings
 from tests.runtime.counting import OUTPUT, STAGE
 from tests.runtime.kit import (
@@ -138,5 +139,5 @@ def test_unequal_partitions_are_named_with_both_counts(settings: Settings, tmp_p
 def test_a_broker_that_is_not_there_is_named_within_ten_seconds(tmp_path: Path) -> None:
     nowhere = Settings(bootstrap_servers="127.0.0.1:1", state_dir=tmp_path)
     worker = Worker(nowhere, tmp_path)
-    assert worker.process.wait(12) == 2
+    assert worker.process.wait(12) == EXIT_TRY_AGAIN
     assert "127.0.0.1:1" in worker.lines()[-1]["message"]

@@ -1,0 +1,54 @@
+"""Processes die at every named point, twice in a row, and at pairs of points: nothing is lost, doubled or wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from deploy.local.broker import LocalBroker
+from schemas.topics import STAGES
+from streams.runtime.failpoints import FAILPOINTS, RUNTIME_FAILPOINTS
+from tests.faults.deaths import Plan, each_twice, pairs
+from tests.faults.kit import WORKERS
+from tests.faults.retailer import Retailer
+from tests.faults.runs import run_failpoints
+
+SEED = 1
+PAIRS = 20
+PLANS = {"each-twice": each_twice(Random(SEED), WORKERS), "pairs": pairs(Random(SEED), WORKERS, PAIRS)}
+
+
+def test_every_stage_dies_at_every_point_and_again_when_it_is_started_next() -> None:
+    names = [
+        (name.partition("-")[0], point.partition(":")[0]) for name, points in _named("each-twice") for point in points
+    ]
+    wanted = [(stage, point) for stage in STAGES for point in RUNTIME_FAILPOINTS]
+    wanted += [("sink", point) for point in FAILPOINTS if point not in RUNTIME_FAILPOINTS]
+    assert Counter(names) == Counter(wanted * 2)
+    for _, points in _named("each-twice"):
+        again = [point.partition(":")[0] for point in points]
+        assert again[::2] == again[1::2]
+
+
+def test_there_are_as_many_pairs_as_asked_for() -> None:
+    assert sum(len(points) for _, points in _named("pairs")) == 2 * PAIRS
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_death_at_a_failpoint_changes_nothing(
+    broker: LocalBroker, prefix: str, tmp_path: Path, retailer: Retailer, plan: str
+) -> None:
+    found = run_failpoints(broker, prefix, tmp_path, retailer, PLANS[plan])
+    print(f"\n{found}")
+    assert found.clean, found.examples
+    assert found.kills == sum(len(points) for _, points in _named(plan))
+    assert found.aborted, "no death fell into an open transaction"
+
+
+def _named(plan: str) -> list[tuple[str, list[str]]]:
+    points: Plan = PLANS[plan]
+    return list(points.items())

@@ -1,0 +1,177 @@
+"""Made-up customers whose states, taken together, fill every field; what happens before a golden state and after it.
+
+``before`` is applied everywhere. Of ``during`` one decide partition (``HELD_UP``) sees nothing until after the golden
+state: what it owes the others, a merged customer's state, is still missing in it. ``after`` is what comes then.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.base import rfc3339
+from streams.campaigns import CampaignSet
+from streams.settings import Settings
+from streams.wire import partition_of
+from tests.oracle.builders import DAY, HOUR, MINUTE, History, brand, campaign, t
+
+PARTITIONS = 3
+HELD_UP = 0
+START = t("2025-01-06")
+HELD_UP_FROM = START + 189 * DAY
+CUT = START + 190 * DAY
+"""Moment of arrival at which the golden state is taken; clocks are an hour before it."""
+END = START + 240 * DAY
+SETTINGS = Settings(
+    topic_prefix="golden", partitions=PARTITIONS, replay_lateness_ms={}, replay_lateness_ms_default=HOUR
+)
+ZONE = "Europe/London"
+
+
+def _named(prefix: str, partition: int) -> str:
+    return next(name for n in range(99) if partition_of(name := f"{prefix}{n}", PARTITIONS) == partition)
+
+
+MAIN = _named("main", 1)
+"""Has everything that one customer can have."""
+SURVIVOR = _named("survivor", 1)
+"""Waits for two others."""
+ABSENT = _named("absent", HELD_UP)
+"""His state is on its way to the survivor, and late."""
+PRESENT = _named("present", 2)
+"""His state has come, before the survivor could take it."""
+GONE = _named("gone", 2)
+"""Was merged into MAIN long ago."""
+
+
+def campaigns() -> CampaignSet:
+    """One campaign an occasion; slots of two hours, quiet nights, a cap."""
+    own: dict[str, Any] = {"brands": ["acme", "zest"], "channels": ["email", "push"], "valid_for": "2d"}
+    content = (
+        campaign("cart_abandoned", after=["4h", "2d"], options={"rearm_after": "1d", "min_value": "5.00"}, **own),
+        campaign("review_request", after=["7d"], purpose="review", **own | {"channels": ["push", "email"]}),
+        campaign("second_purchase", after=["7d", "20d"], options={"window": "30d"}, **own),
+        campaign("reactivation", after=["0s", "14d"], options={"min_purchases": 2, "at_least": "5d"}, **own),
+        campaign("welcome", after=["1h", "7d"], priority=60, **own),
+        campaign("birthday", after=["0s"], options={"lead_days": 1, "local_time": "09:00"}, **own),
+    )
+    rules: dict[str, Any] = {"hold_window": "2h", "in_flight": "1h", "language": "en", "zone": ZONE}
+    quiet = [{"channel": "*", "start": "22:00", "end": "08:00"}]
+    caps = [{"channel": "*", "max": 6, "per": "7d"}]
+    return CampaignSet(content, (brand("acme", quiet_hours=quiet, caps=caps, **rules), brand("zest", **rules)))
+
+
+class Story:
+    """The three parts of the history."""
+
+    def __init__(self) -> None:
+        self.before, self.during, self.after = History(), History(), History()
+        self.during.count, self.after.count = 1_000, 2_000
+        self._catalogue()
+        self._main()
+        self._merges()
+        self._visitors()
+        self._evening()
+        self._later()
+
+    def _catalogue(self) -> None:
+        for number, product in enumerate(("mug", "cup", "pot", "lid")):
+            fits = ["lid"] if product == "pot" else []
+            self.before.product(START + number, product, fits, categories=["kitchen"])
+            self.before.product(START + number, product, fits, brand="zest")
+
+    def _main(self) -> None:
+        tell, who = self.before, {"customer_id": MAIN}
+        tell.profile(START, MAIN, ("email",), brand="zest", registered_at=rfc3339(START))
+        tell.profile(
+            START + HOUR,
+            MAIN,
+            ("email", "push"),
+            registered_at=rfc3339(START),
+            birth_date="1980-07-16",
+            email_domain="example.org",
+            language="en-GB",
+            country="GB",
+            time_zone=ZONE,
+            home_store="s1",
+            preferred_channels=["email"],
+            company=True,
+            loyalty_cards=["card-main"],
+        )
+        for number, day in enumerate((1, 12, 24, 100, 150, 170)):
+            tell.order(START + day * DAY, {"mug": 2, "pot": 1}, f"o-{day}", **who)
+            tell.of_order("delivered", START + (day + 2) * DAY, f"o-{day}", **who)
+            if number % 2:
+                tell.back(START + (day + 12) * DAY, {"mug": 2, "pot": 1}, f"r-{day}", order_id=f"o-{day}", **who)
+        line = [{"line_id": "l1", "quantity": 1}]
+        tell.order(START + 172 * DAY, {"cup": 3}, "o-part", channel="phone", cart_id="k-part", **who)
+        tell.of_order("delivered", START + 180 * DAY, "o-part", lines=line, **who)
+        tell.order(START + 173 * DAY, {"cup": 1}, "o-changed", **who)
+        changed = [{"line_id": "n1", "product_id": "lid", "quantity": 2, "unit_price": "3.00"}]
+        tell.of_order("changed", START + 174 * DAY, "o-changed", currency="GBP", lines=changed, **who)
+        tell.order(START + 175 * DAY, {"cup": 1}, "o-cancelled", **who)
+        tell.of_order("cancelled", START + 176 * DAY, "o-cancelled", **who)
+        tell.of_order("delivered", START + 177 * DAY, "o-unknown", **who)
+        tell.receipt(START + 178 * DAY, {"pot": 1}, 7, ["mug"], **who)
+        tell.back(START + 179 * DAY, {"cup": 1}, "r-void", "return.rejected", **who)
+        listed = [{"product_id": "cup", "quantity": 1, "line_id": "l1"}]
+        tell.back(START + 181 * DAY, None, "r-line", order_id="o-part", lines=listed, **who)
+        for day, products in ((160, {"mug": 1}), (163, {"mug": 2}), (166, {"mug": 1, "lid": 1}), (185, {"lid": 4})):
+            tell.cart(START + day * DAY + 9 * HOUR, products, "k-main", **who)
+        tell.cart(START + 186 * DAY, {}, "k-empty", **who)
+        tell.cart(START + 184 * DAY, {"pot": 1}, "k-zest", brand="zest", **who)
+        tell.feedback(START + 185 * DAY + 16 * HOUR, "delivered", **who)
+        tell.feedback(START + 186 * DAY, "bounced", "sms", **who)
+        tell.feedback(START + 186 * DAY, "unsubscribed", "push", brand="zest", **who)
+        tell.receipt(START + 185 * DAY + 10 * HOUR, {"lid": 4}, 8, arrived=START + 188 * DAY, **who)
+
+    def _merges(self) -> None:
+        for number, name in enumerate((GONE, SURVIVOR, ABSENT, PRESENT)):
+            own = {"birth_date": f"1990-07-{16 + number}", "registered_at": rfc3339(START + 9 * DAY)}
+            self.before.profile(START + (10 + number) * DAY, name, **own)
+            self.before.order(START + (150 + number) * DAY, {"pot": 1}, f"o-{name}", customer_id=name)
+            self.before.cart(START + 188 * DAY + number * HOUR, {"mug": 2}, f"k-{name}", customer_id=name)
+        self.before.merged(START + 160 * DAY, GONE, MAIN)
+        self.before.order(START + 165 * DAY, {"cup": 2}, "o-forwarded", customer_id=GONE)
+        self.during.merged(HELD_UP_FROM + 10 * HOUR, ABSENT, SURVIVOR)
+        self.during.merged(HELD_UP_FROM + 11 * HOUR, PRESENT, SURVIVOR)
+        self.during.cart(HELD_UP_FROM + 12 * HOUR, {"cup": 2}, "k-parked", customer_id=SURVIVOR, device_id="d1")
+        self.during.receipt(HELD_UP_FROM + 13 * HOUR, {"mug": 2}, 20, customer_id=SURVIVOR)
+
+    def _visitors(self) -> None:
+        self.before.profile(START + 186 * DAY, SURVIVOR, ("email",), brand="zest", registered_at=rfc3339(START))
+        for history, at in ((self.before, START + 187 * DAY), (self.during, HELD_UP_FROM + 9 * HOUR)):
+            for number in range(3):
+                name = f"v{number}-{at // DAY}"
+                history.cart(at + number, {"pot": 1}, f"k-{name}", anonymous_id=name)
+            history.identified(at + HOUR, MAIN, anonymous_id=f"v0-{at // DAY}", device_id="shared")
+            history.receipt(at + HOUR, {"cup": 1}, 30 + at // DAY, loyalty_card_id="card-main")
+            history.receipt(at + HOUR, {"cup": 1}, 40 + at // DAY, customer_id=None)
+        self.before.identified(START + 188 * DAY, PRESENT, device_id="shared")
+        self.before.receipt(START + 188 * DAY, {"cup": 1}, 31, status="training", customer_id=MAIN)
+        self.before.add("orders", "order.gone", START + 188 * DAY)
+
+    def _evening(self) -> None:
+        """Carts whose reminders wait at the cut: for the hold window of a slot, for the morning, for their time."""
+        tell, who = self.during, {"customer_id": MAIN}
+        tell.cart(HELD_UP_FROM + 16 * HOUR + 30 * MINUTE, {"mug": 3}, "k-night", **who)
+        tell.cart(HELD_UP_FROM + 18 * HOUR, {"cup": 3}, "k-slot", brand="zest", **who)
+        tell.cart(HELD_UP_FROM + 22 * HOUR, {"pot": 2}, "k-young", **who)
+        tell.order(CUT - 10 * MINUTE, {"pot": 2}, "o-waits", **who)
+
+    def _later(self) -> None:
+        tell, who = self.after, {"customer_id": MAIN}
+        tell.receipt(CUT - 5 * HOUR, {"mug": 3}, 50, arrived=CUT + 12 * HOUR, **who)
+        tell.receipt(CUT - 5 * HOUR, {"cup": 3}, 51, brand="zest", arrived=CUT + 12 * HOUR, **who)
+        tell.withdraw(CUT + DAY, "push", **who)
+        tell.back(CUT + 2 * DAY, {"cup": 3}, "r-later", order_id="o-part", **who)
+        tell.order(CUT + 3 * DAY, {"mug": 1}, "o-later", **who)
+        tell.of_order("delivered", CUT + 4 * DAY, "o-later", **who)
+        tell.order(START + 170 * DAY, {"mug": 2, "pot": 1}, "o-170", arrived=CUT + 4 * DAY, **who)
+        tell.cart(CUT + 5 * DAY, {"mug": 1}, "k-main", **who)
+        tell.cart(CUT + 5 * DAY, {"mug": 1}, "k-gone", customer_id=GONE)
+        tell.identified(CUT + 6 * DAY, SURVIVOR, anonymous_id="v1-20277")
+        for name in (SURVIVOR, ABSENT, PRESENT):
+            tell.order(CUT + 6 * DAY, {"cup": 1}, f"o-later-{name}", customer_id=name)
+        tell.erased(CUT + 20 * DAY, SURVIVOR)
+        tell.cart(CUT + 25 * DAY, {"lid": 9}, "k-last", **who)
+        tell.receipt(CUT + 25 * DAY + HOUR, {"lid": 9}, 52, arrived=CUT + 30 * DAY, **who)
