@@ -1,11 +1,12 @@
 # Cuepoint. `make` lists the targets.
 BIN := .venv/bin
 STAMP := .venv/.installed
+BENCH_STAMP := .venv-bench/.installed
 
-.PHONY: help demo test lint broker clean
+.PHONY: help demo test chaos bench bench-large soak lint broker clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z.]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z.-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: $(STAMP) ## Replay real history through the whole pipeline; DATA=<folder> names the history
 	$(BIN)/cuepoint demo $(if $(DATA),--data "$(DATA)",--look-in data --look-in ../shared/data)
@@ -13,6 +14,18 @@ demo: $(STAMP) ## Replay real history through the whole pipeline; DATA=<folder> 
 test: $(STAMP) ## All tests, then lint
 	$(BIN)/pytest
 	@$(MAKE) --no-print-directory lint
+
+chaos: $(STAMP) ## Kill, stop and disturb it: all fault scenarios and SEEDS=<n> seeds (20); goes on where it was broken off
+	$(BIN)/python -m tests.faults.chaos --seeds $(or $(SEEDS),20)
+
+bench: $(STAMP) $(BENCH_STAMP) ## Cuepoint measured, beside other engines too (under an hour; QUICK=1: minutes; ONLY=<group>, see python -m benchmarks --help)
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-large: $(STAMP) ## Ten million customers on one worker with RocksDB (60 GB of disk; CUSTOMERS=<n>)
+	$(BIN)/python -m benchmarks.pipeline.large $(if $(CUSTOMERS),--customers $(CUSTOMERS))
+
+soak: $(STAMP) $(BENCH_STAMP) ## Half an hour at half of the measured maximum, a kill every five minutes (MINUTES=<n>)
+	$(BIN)/python -m benchmarks.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 lint: $(STAMP) ## Style, format and types
 	$(BIN)/ruff check .
@@ -23,7 +36,7 @@ broker: $(STAMP) ## Start a local Kafka and leave it running (stop it with: .ven
 	$(BIN)/cuepoint broker start
 
 clean: ## Remove the environment and caches; keep data/, out/ and var/
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv: $(STAMP) ## Python environment with the pinned dependencies (every other target makes it when it has to)
@@ -43,3 +56,9 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	@echo "Installing cuepoint from this folder"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
+
+$(BENCH_STAMP): requirements-bench.txt | $(STAMP)
+	@echo "Installing the engines to compare with in .venv-bench"
+	@$(BIN)/python -m venv --clear .venv-bench && \
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt && \
+	touch $@ || echo "The other engines could not be installed; their rows will say NOT RUN." >&2

@@ -1,4 +1,4 @@
-"""``make soak``: half an hour at half of the measured maximum, with a kill every 5 minutes.
+"""``python -m benchmarks.soak`` (``make soak``): half an hour at half of the measured maximum, a kill every 5 minutes.
 
 Writes ``out/soak.json`` and ``out/soak.png``. A retailer of many customers with months of history behind them goes on
 through its days at a fixed rate; afterwards every decision is compared with those of a run without faults.

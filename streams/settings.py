@@ -41,8 +41,8 @@ class Settings(BaseModel):
         description="Where workers keep state: memory, read from the changelogs at each start; or rocksdb, files below "
         "state_dir, of which a start reads only what is new.",
     )
-    state_cache: int = Field(
-        20_000, ge=1, description="Decoded customer states that each partition keeps in memory, about 9 KB each."
+    state_cache_mb: int = Field(
+        128, ge=0, description="Memory of each partition of decide for decoded customer states, by estimate."
     )
     rocksdb_memory_mb: int = Field(
         256, ge=16, description="Memory of one worker for RocksDB's blocks and write buffers, all partitions together."

@@ -19,7 +19,7 @@ def task_factory(stage: str, settings: Settings) -> Callable[[int], Task]:
         "intake": lambda partition: IntakeTask(partition, settings.partitions, settings.lateness),
         "identity": lambda partition: IdentityTask(partition, settings.partitions, spill_dir),
         "decide": lambda partition: DecideTask(
-            partition, settings.partitions, settings.topic_prefix, settings.state_cache, spill_dir
+            partition, settings.partitions, settings.topic_prefix, settings.state_cache_mb * 1_048_576, spill_dir
         ),
     }
     return factories[stage]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from streams.decide.alarms import CUSTOMER, NEVER, WAKE_BYTES, WAKES_MAX, Alarms
 from streams.decide.partition import BROADCAST, Partition
 from streams.decide.records import Made
 from streams.decide.state import NO_WAKE, CustomerState, decode_state, encode_state, wake_of
+from streams.decide.state_cache import StateCache
 from streams.ordered import OrderedTask, Position
 from streams.progress import Counts, progress_record
 from streams.reorder import ReorderBuffer, key_of
@@ -39,7 +39,7 @@ class DecideTask(OrderedTask):
         partition: int,
         partitions: int,
         prefix: str,
-        cache_max: int = 20_000,
+        cache_bytes_max: int = 128 * 1_048_576,
         spill_dir: Path | None = None,
         wakes_max: int = WAKES_MAX,
     ) -> None:
@@ -48,7 +48,7 @@ class DecideTask(OrderedTask):
         self.prefix = prefix
         self.hand_over = True
         self.counts = Counts()
-        self._cache_max = cache_max
+        self._cache = StateCache(cache_bytes_max)
         self._table: Table = MemoryTable()
         self._customers = 0
         self._waits: dict[str, int] = {}
@@ -153,15 +153,13 @@ class DecideTask(OrderedTask):
         states = self._fold.states
         live, dirty = states.live, states.dirty
         for customer in dirty:
-            effects.state.append((CUSTOMER + customer.encode(), encode_state(live[customer])))
+            value = encode_state(live[customer])
+            effects.state.append((CUSTOMER + customer.encode(), value))
+            self._cache.note(customer, len(value))
         self._customers += len(states.new)
         metrics.STATE_LOOKUPS.labels(self.partition, "miss").inc(states.fetched)
         metrics.STATE_LOOKUPS.labels(self.partition, "hit").inc(max(0, len(dirty) - states.fetched))
-        if len(live) > self._cache_max:
-            for customer in dirty:
-                live[customer] = live.pop(customer)
-            for customer in list(islice(live, len(live) - self._cache_max)):
-                del live[customer]
+        self._cache.trim(live, dirty)
         dirty.clear()
         states.new.clear()
         states.fetched = 0
@@ -196,7 +194,10 @@ class DecideTask(OrderedTask):
 
     def _fetch(self, customer: str) -> CustomerState | None:
         value = self._table.get(CUSTOMER + customer.encode())
-        return None if value is None else decode_state(value)
+        if value is None:
+            return None
+        self._cache.note(customer, len(value))
+        return decode_state(value)
 
     def _scan(self, behind: str) -> Iterator[tuple[str, bytes]]:
         for key, value in self._table.scan(CUSTOMER, CUSTOMER + behind.encode()):

@@ -168,7 +168,7 @@ def make_task(stage: str, partition: int, settings: Settings, tight: bool = Fals
         return IntakeTask(partition, settings.partitions, settings.lateness)
     if stage == "identity":
         return IdentityTask(partition, settings.partitions, cache_max=3 if tight else 100_000)
-    kept = {"cache_max": 3, "wakes_max": 2} if tight else {}
+    kept = {"cache_bytes_max": 0, "wakes_max": 2} if tight else {}
     return DecideTask(partition, settings.partitions, settings.topic_prefix, **kept)
 
 

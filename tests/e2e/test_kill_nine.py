@@ -33,7 +33,7 @@ def test_nothing_is_lost_or_doubled(
         batch_records_max=100,
         transaction_steps_max=100,
         state_store=state_store,
-        state_cache=20,
+        state_cache_mb=0,
     )
     retailer = make_retailer(tmp_path)
     with kit.Pipeline(settings) as pipeline, kit.Clocks(settings) as clocks:

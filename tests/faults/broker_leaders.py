@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiokafka.client import AIOKafkaClient, CoordinationType
-from deploy.local.cluster import NODES, LocalCluster
 
+from deploy.local.cluster import NODES, LocalCluster
 from streams.settings import Settings
 from tests.faults.broker_stage import Counted, Source, Workers, judge, stage_settings
 from tests.runtime.counting import OUTPUT, STAGE

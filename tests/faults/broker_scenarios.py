@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deploy.local.cluster import LocalCluster
-
 from deploy.local.broker import LocalBroker
+from deploy.local.cluster import LocalCluster
 from tests.faults.broker_bounce import BounceFigures, Kind, bounce, under_load, while_it_stands
 from tests.faults.broker_leaders import OFFICES, leaders_die
 from tests.faults.broker_stage import Counted
@@ -55,14 +54,21 @@ def a_zombie(ground: Ground) -> Figures:
     return _zombie(ground, "after_commit")
 
 
+@scenario("zombie-of-the-same-name")
+def a_zombie_of_the_same_name(ground: Ground) -> Figures:
+    """A static member that is replaced while it is only stopped."""
+    return _zombie(ground, "after_commit", same_name=True)
+
+
 @scenario("zombie-in-transaction")
 def a_zombie_in_a_transaction(ground: Ground) -> Figures:
     """Stopped with everything written and nothing committed."""
     return _zombie(ground, "before_commit")
 
 
-def _zombie(ground: Ground, point: str) -> Figures:
-    found = zombie(ground.broker.bootstrap_servers, ground.prefix, ground.directory, point)
+def _zombie(ground: Ground, point: str, *, same_name: bool = False) -> Figures:
+    servers, directory = ground.broker.bootstrap_servers, ground.directory
+    found = zombie(servers, ground.prefix, directory, point, same_name=same_name)
     assert not found.written_after_take_over, found
     return noted(found.counted, 0, [found.last_words], take_over_s=found.take_over_s, open_records=found.open_records)
 

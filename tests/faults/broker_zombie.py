@@ -43,17 +43,25 @@ class ZombieFigures:
     counted: Counted
 
 
-def zombie(bootstrap_servers: str, prefix: str, directory: Path, point: str) -> ZombieFigures:
-    """Stop a worker at the 60th pass of a failpoint, let another one take over, wake it, and count."""
+def zombie(
+    bootstrap_servers: str, prefix: str, directory: Path, point: str, *, same_name: bool = False
+) -> ZombieFigures:
+    """Stop a worker at the 60th pass of a failpoint, let another one take over, wake it, and count.
+
+    ``same_name``: the heir is started in its place and takes over at once, as the static member that it was.
+    """
     settings = stage_settings(bootstrap_servers, prefix, directory)
     make_counting_topics(settings)
+    name = {"CUEPOINT_INSTANCE_ID": "one-of-two"} if same_name else {}
     with Workers(settings) as workers:
         with Source(settings):
-            heir = workers.start("heir")
-            workers.wait_ready("heir")
-            sleeper = workers.start("sleeper", TEST_STOP_AT=f"{point}:60")
+            if not same_name:
+                workers.start("heir")
+                workers.wait_ready("heir")
+            sleeper = workers.start("sleeper", TEST_STOP_AT=f"{point}:60", **name)
             workers.wait(lambda: is_stopped(sleeper), "it stops itself")
             stopped_at = time.monotonic()
+            heir = workers.start("heir", **name) if same_name else workers["heir"]
             workers.wait(lambda: owned(heir) == set(range(settings.partitions)), "the heir takes over")
             take_over_s = time.monotonic() - stopped_at
             workers.wait_for_more(RECORDS_MORE)

@@ -7,6 +7,7 @@ of them count anew.
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ from tests.faults.scenarios import CONTROLS, SCENARIOS, Ground, Scenario, random
 def main(seeds: int, out: Path, only: tuple[str, ...]) -> None:
     """Run what has not been run yet, write OUT after each run, and print the table."""
     console = Console()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that broker and processes are ended
     wanted = {**SCENARIOS, **CONTROLS, **{f"{SEEDED}{seed}": random_kills(seed) for seed in range(seeds)}}
     unknown = set(only) - set(wanted)
     if unknown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from deploy.local.broker import LocalBroker
 from tests.faults.deaths import Deaths, Plan
@@ -15,12 +16,14 @@ from tests.faults.without_transactions import COMMAND
 
 FAILPOINT_SESSION_TIMEOUT_S = 20.0
 """A death at a failpoint is followed by a start at once; on a busy machine that must not look like an absence."""
+ROCKSDB = {"state_store": "rocksdb", "rocksdb_memory_mb": 32}
+"""State in files below one directory: a partition's next owner finds those of the one before."""
 Harm = Callable[[Pipeline, Feed], list[Kill]]
 
 
-def run(broker: LocalBroker, prefix: str, directory: Path, retailer: Retailer, harm: Harm) -> Figures:
-    """Feed the retailer, do harm meanwhile, and compare what has become of it."""
-    with Pipeline(fault_settings(broker, prefix, directory)) as pipeline:
+def run(broker: LocalBroker, prefix: str, directory: Path, retailer: Retailer, harm: Harm, **changes: Any) -> Figures:
+    """Feed the retailer, do harm meanwhile, and compare what has become of it. ``changes``: settings."""
+    with Pipeline(fault_settings(broker, prefix, directory, **changes)) as pipeline:
         with pipeline.feeding(retailer) as feed:
             kills = harm(pipeline, feed)
         return figures(pipeline, retailer, kills)
@@ -32,8 +35,9 @@ def run_calm(broker: LocalBroker, prefix: str, directory: Path, retailer: Retail
 
 
 def run_random(broker: LocalBroker, prefix: str, directory: Path, retailer: Retailer, seed: int) -> Figures:
-    """Kills at random, see ``random_kills.kill_at_random``."""
-    return run(broker, prefix, directory, retailer, lambda *at: kill_at_random(*at, retailer, seed))
+    """Kills at random, see ``random_kills.kill_at_random``. Every other seed keeps its state in RocksDB."""
+    changes = ROCKSDB if seed % 2 else {}
+    return run(broker, prefix, directory, retailer, lambda *at: kill_at_random(*at, retailer, seed), **changes)
 
 
 def run_burst(broker: LocalBroker, prefix: str, directory: Path, retailer: Retailer, seed: int) -> Figures:
@@ -44,10 +48,17 @@ def run_burst(broker: LocalBroker, prefix: str, directory: Path, retailer: Retai
 
 
 def run_failpoints(
-    broker: LocalBroker, prefix: str, directory: Path, retailer: Retailer, plan: Plan, *, transactions: bool = True
+    broker: LocalBroker,
+    prefix: str,
+    directory: Path,
+    retailer: Retailer,
+    plan: Plan,
+    *,
+    transactions: bool = True,
+    **changes: Any,
 ) -> Figures:
     """Deaths as planned. ``transactions=False``: the control, which has to lose or to double."""
-    settings = fault_settings(broker, prefix, directory, session_timeout_s=FAILPOINT_SESSION_TIMEOUT_S)
+    settings = fault_settings(broker, prefix, directory, session_timeout_s=FAILPOINT_SESSION_TIMEOUT_S, **changes)
     worker = ("-m", "streams.cli", "worker") if transactions else COMMAND
     pipeline = Pipeline(settings, worker=worker)
     deaths = Deaths(pipeline, plan)

@@ -65,7 +65,7 @@ def calm(ground: Ground) -> Figures:
 def failpoints(ground: Ground) -> Figures:
     """Every point in every stage, twice in a row."""
     plan = each_twice(Random(SEED), WORKERS)
-    return runs.run_failpoints(ground.broker, ground.prefix, ground.directory, ground.retailer, plan)
+    return runs.run_failpoints(ground.broker, ground.prefix, ground.directory, ground.retailer, plan, **runs.ROCKSDB)
 
 
 @scenario("failpoint-pairs")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -14,11 +15,12 @@ from streams.runtime.failpoints import FAILPOINTS, RUNTIME_FAILPOINTS
 from tests.faults.deaths import Plan, each_twice, pairs
 from tests.faults.kit import WORKERS
 from tests.faults.retailer import Retailer
-from tests.faults.runs import run_failpoints
+from tests.faults.runs import ROCKSDB, run_failpoints
 
 SEED = 1
 PAIRS = 20
 PLANS = {"each-twice": each_twice(Random(SEED), WORKERS), "pairs": pairs(Random(SEED), WORKERS, PAIRS)}
+STORES: dict[str, dict[str, Any]] = {"each-twice": ROCKSDB, "pairs": {}}
 
 
 def test_every_stage_dies_at_every_point_and_again_when_it_is_started_next() -> None:
@@ -42,7 +44,7 @@ def test_there_are_as_many_pairs_as_asked_for() -> None:
 def test_a_death_at_a_failpoint_changes_nothing(
     broker: LocalBroker, prefix: str, tmp_path: Path, retailer: Retailer, plan: str
 ) -> None:
-    found = run_failpoints(broker, prefix, tmp_path, retailer, PLANS[plan])
+    found = run_failpoints(broker, prefix, tmp_path, retailer, PLANS[plan], **STORES[plan])
     print(f"\n{found}")
     assert found.clean, found.examples
     assert found.kills == sum(len(points) for _, points in _named(plan))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from deploy.local.cluster import NODES, LocalCluster
-
 from schemas.topics import TOPICS
 from streams.topics_admin import describe, differences, ensure_topics
 from tests.faults.broker_leaders import OFFICES, leaders_die
