@@ -121,13 +121,19 @@ def from_ms(ms: int) -> datetime:
 def rfc3339(ms: int) -> str:
     """RFC 3339 text in UTC with milliseconds, as all outputs carry it."""
     day, rest = divmod(ms, 86_400_000)
-    seconds, thousandths = divmod(rest, 1_000)
-    minutes, second = divmod(seconds, 60)
-    return f"{_date(day)}T{minutes // 60:02d}:{minutes % 60:02d}:{second:02d}.{thousandths:03d}Z"
+    minute, rest = divmod(rest, 60_000)
+    second, thousandth = divmod(rest, 1_000)
+    return f"{utc_day(day)}{_MINUTES[minute]}{_SECONDS[second]}{_THOUSANDTHS[thousandth]}"
+
+
+_MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1_440)]
+_SECONDS = [f"{second:02d}." for second in range(60)]
+_THOUSANDTHS = [f"{thousandth:03d}Z" for thousandth in range(1_000)]
 
 
 @lru_cache(maxsize=DAYS_REMEMBERED_MAX)
-def _date(day: int) -> str:
+def utc_day(day: int) -> str:
+    """ISO date in UTC of a day since the epoch."""
     return (EPOCH + timedelta(days=day)).date().isoformat()
 
 

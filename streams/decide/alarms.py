@@ -32,6 +32,8 @@ _END = b"\xff"
 
 Place = tuple[int, int, str, str]
 """A timer's place in the order: (due, rank, customer, name)."""
+Entry = tuple[int, str]
+"""A wake and its customer. Entries sort like their bytes in the table."""
 ReadWakes = Callable[[bytes, int], list[bytes]]
 """``Table.wakes``."""
 
@@ -48,8 +50,7 @@ def wake_bytes(wake: int) -> bytes:
 
 def earliest_wake(state: CustomerState) -> int:
     """The wake for a customer's earliest timer or slot; NEVER without one."""
-    episode = min(state.timers.values(), default=None)
-    wake = NEVER if episode is None else wake_at(episode, EPISODE_RANK)
+    wake = wake_at(min(state.timers.values()), EPISODE_RANK) if state.timers else NEVER
     for slot in state.slots.values():
         wake = min(wake, wake_at(slot.release, SLOT_RANK))
     return wake
@@ -57,9 +58,15 @@ def earliest_wake(state: CustomerState) -> int:
 
 def first_place(state: CustomerState) -> Place | None:
     """A customer's timer or slot that comes first in the order."""
-    places = [(due, EPISODE_RANK, state.customer, name) for name, due in state.timers.items()]
-    places += [(slot.release, SLOT_RANK, state.customer, name) for name, slot in state.slots.items()]
-    return min(places, default=None)
+    timers, place = state.timers, None
+    if timers:
+        due = min(timers.values())
+        place = due, EPISODE_RANK, state.customer, min([name for name, at in timers.items() if at == due])
+    for name, slot in state.slots.items():
+        other = slot.release, SLOT_RANK, state.customer, name
+        if place is None or other < place:
+            place = other
+    return place
 
 
 class Alarms:
@@ -73,9 +80,9 @@ class Alarms:
         self.first = _AFTER_ALL
         """Time of the first entry, or of the horizon: nothing is due before it."""
         self._most = most
-        self._heap: list[bytes] = []
+        self._heap: list[Entry] = []
         self._read: ReadWakes | None = None
-        self._horizon: bytes | None = None
+        self._horizon: Entry | None = None
         """Entries up to here are in memory; None: all."""
 
     def __len__(self) -> int:
@@ -84,22 +91,23 @@ class Alarms:
     def load(self, read: ReadWakes) -> None:
         """After a restart: read the first wakes from the table, and later ones as their time comes."""
         self._read = read
-        self._horizon = b""
-        self._read_on()
+        self._read_on(b"")
 
     def push(self, wake: int, customer: str) -> None:
         """Note that the customer's state has this wake now."""
-        heapq.heappush(self._heap, wake_bytes(wake) + CUSTOMER + customer.encode())
-        self.first = min(self.first, _time(wake))
+        heapq.heappush(self._heap, (wake, customer))
+        time = _time(wake)
+        if time < self.first:
+            self.first = time
 
-    def pop(self) -> tuple[int, str] | None:
+    def pop(self) -> Entry | None:
         """Take out the first wake and its customer; None: it read on instead, so look again."""
         if self._horizon is not None and (not self._heap or self._heap[0] > self._horizon):
-            self._read_on()
+            self._read_on(_to_bytes(self._horizon))
             return None
         entry = heapq.heappop(self._heap)
         self._look()
-        return int.from_bytes(entry[:WAKE_BYTES], "big"), entry[WAKE_BYTES + len(CUSTOMER) :].decode()
+        return entry
 
     def settle(self) -> bytes:
         """After all changed states were encoded: forget the later half of too many wakes, since the table has them.
@@ -110,13 +118,12 @@ class Alarms:
             self._heap = heapq.nsmallest(self._most, self._heap)
             last = self._heap[-1]
             self._horizon = last if self._horizon is None else min(self._horizon, last)
-        first = self._heap[0] if self._heap else _END
-        return first if self._horizon is None else min(first, self._horizon)
+        first = _to_bytes(self._heap[0]) if self._heap else _END
+        return first if self._horizon is None else min(first, _to_bytes(self._horizon))
 
-    def _read_on(self) -> None:
+    def _read_on(self, behind: bytes) -> None:
         assert self._read is not None
-        assert self._horizon is not None
-        found = self._read(self._horizon, self._most)
+        found = [_from_bytes(entry) for entry in self._read(behind, self._most)]
         self._horizon = found[-1] if len(found) >= self._most else None
         self._heap += found
         heapq.heapify(self._heap)
@@ -124,10 +131,18 @@ class Alarms:
 
     def _look(self) -> None:
         """Find ``first`` again."""
-        first = int.from_bytes(self._heap[0][:WAKE_BYTES], "big") if self._heap else NEVER
+        first = self._heap[0][0] if self._heap else NEVER
         if self._horizon is not None:
-            first = min(first, int.from_bytes(self._horizon[:WAKE_BYTES], "big"))
+            first = min(first, self._horizon[0])
         self.first = _time(first)
+
+
+def _to_bytes(entry: Entry) -> bytes:
+    return wake_bytes(entry[0]) + CUSTOMER + entry[1].encode()
+
+
+def _from_bytes(entry: bytes) -> Entry:
+    return int.from_bytes(entry[:WAKE_BYTES], "big"), entry[WAKE_BYTES + len(CUSTOMER) :].decode()
 
 
 def _time(wake: int) -> int:

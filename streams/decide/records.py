@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+
+import msgspec
 
 from schemas.base import rfc3339
 from streams.decide.gates.base import Answer
@@ -16,16 +17,14 @@ from streams.decide.view import View
 Record = dict[str, Any]
 
 
-@dataclass(slots=True)
-class Made:
+class Made(msgspec.Struct):
     """A decision record, and the trigger that goes with it."""
 
     decision: Record
     trigger: Record | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Episode:
+class Episode(msgspec.Struct, frozen=True):
     """Which message it is about."""
 
     brand: str

@@ -173,6 +173,8 @@ class CustomerState(_Row, dict=True):
     whoever changes those calls ``forget_derived``.
     """
 
+    wake = NEVER
+    """When the customer has to be looked at next (``alarms``). No field: it goes before the encoded state."""
     version: int
     customer: str
     profile: Profile | None = None
@@ -216,15 +218,6 @@ class CustomerState(_Row, dict=True):
     def forget_derived(self) -> None:
         """Purchases or returns have changed."""
         self.__dict__.pop("_derived", None)
-
-    @property
-    def wake(self) -> int:
-        """When the customer has to be looked at next (``alarms``); it goes before the encoded state."""
-        return self.__dict__.get("_wake", NEVER)  # type: ignore[no-any-return]
-
-    @wake.setter
-    def wake(self, wake: int) -> None:
-        self.__dict__["_wake"] = wake
 
     @property
     def known(self) -> bool:

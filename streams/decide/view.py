@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
-from schemas.base import from_ms
+from schemas.base import utc_day
 from streams.decide.facts import Matched, bought_since, kept_purchases, matched_returns
 from streams.decide.rules import Brand, Item, Rules, RuleSet
-from streams.decide.state import CustomerState, Purchase
+from streams.decide.state import DAY_MS, CustomerState, Purchase
 
 
-@dataclass(slots=True)
-class View:
+class View(msgspec.Struct):
     """A customer at a logical time ``now`` (milliseconds)."""
 
     state: CustomerState
@@ -80,4 +79,4 @@ def _with_primary(tags: list[str]) -> list[str]:
 
 def utc_date(ms: int) -> str:
     """ISO date in UTC."""
-    return from_ms(ms).date().isoformat()
+    return utc_day(ms // DAY_MS)

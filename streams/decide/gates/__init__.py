@@ -6,7 +6,7 @@ other messages (slot, caps) is asked at the release (``streams.decide.slots``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from streams.decide.gates.base import Answer
 from streams.decide.gates.consent import consent
@@ -17,8 +17,7 @@ from streams.decide.rules import Compiled
 from streams.decide.view import View
 
 
-@dataclass(slots=True)
-class Standing:
+class Standing(msgspec.Struct):
     """The answers so far, in order; the last one decides."""
 
     answers: list[Answer]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+import msgspec
 
 from schemas.envelope import Envelope
 from streams.decide.rules import Compiled
@@ -14,16 +15,14 @@ ITEMS_MAX = 20
 """Most items that one message names; the most valuable stay."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arming:
+class Arming(msgspec.Struct, frozen=True):
     """An episode and the moment that its steps count from."""
 
     episode: str
     anchor: int
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """``go``: due. ``suppress``: due, not to be sent for ``reason``. ``wait``: not before ``until``. ``end``: over."""
 
     kind: Literal["go", "suppress", "wait", "end"]
@@ -31,8 +30,8 @@ class Verdict:
     until: int = 0
     value: str = ""
     """What the episode gate looked at, for the explanation."""
-    items: list[tuple[str, int]] = field(default_factory=list)
-    wanted: list[tuple[str, int]] = field(default_factory=list)
+    items: list[tuple[str, int]] = []
+    wanted: list[tuple[str, int]] = []
     """Of a cart: what it held of the items' products."""
     since: int = 0
     """From when on purchases undo the message."""
