@@ -128,8 +128,7 @@ class OrderedTask(ABC):
                 if self.advancing:
                     break
             else:
-                self._read(self._inbox.popleft())
-                left -= 1
+                left -= self._read(left)
         effects = Effects(more=self._may_advance or bool(self._inbox))
         if self._unsaved:
             self.collect(effects)
@@ -148,17 +147,27 @@ class OrderedTask(ABC):
         """Whether the clock has moved on; not before all that may wait is in the buffer again."""
         return self.advancing and not self._rereading
 
-    def _read(self, record: Record) -> None:
-        again = record.offset < self._stored_next
-        self._next = max(self._next, record.offset + 1)
+    def _read(self, most: int) -> int:
+        """Read until the clock has moved or the inbox is empty, at most ``most`` records; returns how many."""
+        inbox, accept = self._inbox, self.accept
         self._unsaved = True
-        if record.value is None:
-            return
-        if record.key == MARK_KEY:
-            if self.clock.take(decode_mark(record.value)):
-                self.advancing = True
-            return
-        self.accept(decode_envelope(record.value), record.offset, again)
+        read = 0
+        while inbox and read < most:
+            _, _, offset, _, key, value, _ = inbox.popleft()
+            read += 1
+            again = offset < self._stored_next
+            if offset >= self._next:
+                self._next = offset + 1
+            if value is None:
+                continue
+            if key == MARK_KEY:
+                if self.clock.take(decode_mark(value)):
+                    self.advancing = True
+            else:
+                accept(decode_envelope(value), offset, again)
+            if self._may_advance:
+                break
+        return read
 
     def _position(self) -> bytes:
         self._stored_next = max(self._stored_next, self._next)

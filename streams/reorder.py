@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from schemas.envelope import KIND_RANK, Envelope
 from streams.errors import PlatformError
@@ -21,21 +21,8 @@ EVENTS_IN_MEMORY_MAX = 200_000
 """Events of one partition kept in memory; beyond it the later half goes to a file."""
 
 
-class Waiting(NamedTuple):
-    """An event in the buffer. The first four fields are its place in the order; ``number`` tells copies apart."""
-
-    eff: int
-    zero: int
-    rank: int
-    id: str
-    number: int
-    offset: int
-    event: Envelope
-
-    @property
-    def key(self) -> tuple[int, int, int, str]:
-        """Its place in the order: effective time, events before timers, rank of the kind, event id."""
-        return self[:4]
+Waiting = tuple[int, int, int, str, int, int, Envelope]
+"""An event in the buffer: its place in the order (``key_of``), a number that tells copies apart, offset, event."""
 
 
 def key_of(event: Envelope) -> tuple[int, int, int, str]:
@@ -47,12 +34,12 @@ class _Run:
     """A sorted part of the buffer in a file. Raises OSError."""
 
     def __init__(self, entries: list[Waiting], file: IO[bytes]) -> None:
-        self.first_offset = min(entry.offset for entry in entries)
+        self.first_offset = min(entry[5] for entry in entries)
         self.left = len(entries)
         self._file = file
-        for entry in entries:
-            value = encode_envelope(entry.event)
-            file.write(b"%d %d %d\n" % (entry.number, entry.offset, len(value)))
+        for *_, number, offset, event in entries:
+            value = encode_envelope(event)
+            file.write(b"%d %d %d\n" % (number, offset, len(value)))
             file.write(value)
         file.seek(0)
 
@@ -65,7 +52,7 @@ class _Run:
             number, offset, size = map(int, self._file.readline().split())
             event = decode_envelope(self._file.read(size))
             self.left -= 1
-            yield Waiting(*key_of(event), number, offset, event)
+            yield (*key_of(event), number, offset, event)
 
 
 class ReorderBuffer:
@@ -93,35 +80,36 @@ class ReorderBuffer:
     def push(self, event: Envelope, offset: int) -> None:
         """Add an event."""
         self._number += 1
-        heapq.heappush(self._heap, Waiting(*key_of(event), self._number, offset, event))
+        entry = (event.eff, 0, KIND_RANK[event.type], event.id, self._number, offset, event)
+        heapq.heappush(self._heap, entry)
         if len(self._heap) - len(self._runs) > self._in_memory_max:
             self._spill()
 
     def next_eff(self) -> int | None:
         """Effective time of the first event; None when empty."""
-        return self._heap[0].eff if self._heap else None
+        return self._heap[0][0] if self._heap else None
 
     def next_type(self) -> str | None:
         """Type of the first event; None when empty."""
-        return self._heap[0].event.type if self._heap else None
+        return self._heap[0][6].type if self._heap else None
 
     def pop(self) -> Waiting:
         """Take out the first event."""
         entry = heapq.heappop(self._heap)
-        if self._runs and entry.number in self._runs:
-            self._refill(*self._runs.pop(entry.number))
+        if self._runs and entry[4] in self._runs:
+            self._refill(*self._runs.pop(entry[4]))
         return entry
 
     def first_offset(self) -> int | None:
         """The lowest offset that waits (of a file: that ever was in it); None when empty."""
-        in_memory = min((entry.offset for entry in self._heap), default=None)
+        in_memory = min([entry[5] for entry in self._heap], default=None)
         in_files = min((run.first_offset for run, _ in self._runs.values()), default=None)
         found = [offset for offset in (in_memory, in_files) if offset is not None]
         return min(found, default=None)
 
     def _spill(self) -> None:
-        heads = [entry for entry in self._heap if entry.number in self._runs]
-        entries = sorted(entry for entry in self._heap if entry.number not in self._runs)
+        heads = [entry for entry in self._heap if entry[4] in self._runs]
+        entries = sorted(entry for entry in self._heap if entry[4] not in self._runs)
         half = len(entries) // 2
         self._heap = [*entries[:half], *heads]
         heapq.heapify(self._heap)
@@ -143,5 +131,5 @@ class ReorderBuffer:
     def _refill(self, run: _Run, entries: Iterator[Waiting]) -> None:
         entry = next(entries, None)
         if entry is not None:
-            self._runs[entry.number] = (run, entries)
+            self._runs[entry[4]] = (run, entries)
             heapq.heappush(self._heap, entry)

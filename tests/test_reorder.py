@@ -35,11 +35,11 @@ def test_events_leave_in_order_whatever_fits_into_memory(in_memory_max: int, see
             given.append(event)
         elif len(buffer):
             entry = buffer.pop()
-            assert buffer.next_eff() is None or entry.eff <= buffer.next_eff()  # type: ignore[operator]
-            floor = entry.eff
+            assert buffer.next_eff() is None or entry[0] <= buffer.next_eff()  # type: ignore[operator]
+            floor = entry[0]
             taken.append(entry)
-    assert sorted(key_of(event) for event in given) == sorted(entry.key for entry in taken)
-    assert sorted(entry.offset for entry in taken) == list(range(600))
+    assert sorted(key_of(event) for event in given) == sorted(entry[:4] for entry in taken)
+    assert sorted(entry[5] for entry in taken) == list(range(600))
 
 
 def test_what_exceeds_the_bound_is_in_a_file_and_nothing_is_left_behind(tmp_path: Path) -> None:
@@ -59,5 +59,5 @@ def test_the_first_offset_never_lies_after_one_that_waits(tmp_path: Path) -> Non
         first = buffer.first_offset()
         assert first is not None
         assert first <= min(left)
-        left.discard(buffer.pop().offset)
+        left.discard(buffer.pop()[5])
     assert buffer.first_offset() is None

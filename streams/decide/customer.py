@@ -6,15 +6,14 @@ Pure: logical time comes with each call; nothing is written but to the state and
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import blake2b
 
 from schemas.envelope import Envelope
 from streams.decide import facts, slots
-from streams.decide.alarms import EPISODE_RANK, SLOT_RANK
+from streams.decide.alarms import EPISODE_RANK, SLOT_RANK, Entry, wake_at
 from streams.decide.gates import standing
 from streams.decide.gates.base import Answer
-from streams.decide.occasions import ARMED_BY, OCCASIONS
+from streams.decide.occasions import ARMED_BY, OCCASIONS, UNDONE_BY
 from streams.decide.occasions.base import Occasion, Verdict
 from streams.decide.records import Episode, Made, correction, decision
 from streams.decide.rules import Compiled, Rules
@@ -31,16 +30,6 @@ from streams.decide.view import View
 CONSENT_EVENTS = frozenset({"customer.registered", "customer.updated", "feedback"})
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """A customer's timer for the partition's heap: order is (due, rank, customer, name)."""
-
-    due: int
-    rank: int
-    customer: str
-    name: str
-
-
 class CustomerFold:
     """Folds events and timers into customer states. One per partition; holds no customer."""
 
@@ -50,8 +39,8 @@ class CustomerFold:
         """What came due before it is not sent; None: not live, or always was."""
         self.made: list[Made] = []
         """Decisions made since it was last emptied, in order."""
-        self.alarms: list[Alarm] = []
-        """Timers set since it was last emptied."""
+        self.alarms: list[Entry] = []
+        """For each timer set since it was last emptied, when its customer has to be looked at."""
 
     def view(self, state: CustomerState, now: int) -> View:
         """The customer at a logical time."""
@@ -65,21 +54,23 @@ class CustomerFold:
             self._erase(state, event)
             return True
         facts.apply(state, event)
-        view = self.view(state, event.eff)
+        kind = event.type
         if state.sent:
-            self._correct(view, event)
-        for occasion in ARMED_BY.get(event.type, ()):
-            for brand in sorted(state.registered) if occasion.across_brands else (event.brand,):
-                for campaign in view.rules.by_trigger.get((brand, occasion.name), ()):
-                    self._arm(view, occasion, campaign, brand, event)
+            _forget_sent(state, event.eff)
+            if kind in UNDONE_BY or kind in CONSENT_EVENTS:
+                self._correct(self.view(state, event.eff), event)
+        if kind in ARMED_BY:
+            view = self.view(state, event.eff)
+            for occasion in ARMED_BY[kind]:
+                for brand in sorted(state.registered) if occasion.across_brands else (event.brand,):
+                    self._arm(view, occasion, view.rules.by_trigger.get((brand, occasion.name), ()), brand, event)
         return True
 
     def rearm(self, state: CustomerState, now: int) -> None:
         """Arm every campaign's episodes from the facts: after new campaigns, and after a merge."""
         view = self.view(state, now)
-        for (brand, name), campaigns in sorted(view.rules.by_trigger.items()):
-            for campaign in campaigns:
-                self._arm(view, OCCASIONS[name], campaign, brand, None)
+        for (brand, name), campaigns in view.rules.by_trigger.items():
+            self._arm(view, OCCASIONS[name], campaigns, brand, None)
 
     def pop(self, state: CustomerState, name: str, now: int) -> None:
         """An episode timer is due at ``now``."""
@@ -88,17 +79,17 @@ class CustomerFold:
         view = self.view(state, now)
         campaign = view.rules.campaigns.get(campaign_id)
         number = int(step)
-        if campaign is None or brand not in campaign.campaign.brands or number > len(campaign.campaign.steps):
+        if campaign is None or brand not in campaign.campaign.brands or number > len(campaign.afters):
             return
-        occasion = OCCASIONS[campaign.campaign.occasion]
-        verdict = occasion.check(view, campaign, brand, episode_key, campaign.campaign.steps[number - 1].after)
+        occasion = OCCASIONS[campaign.occasion]
+        verdict = occasion.check(view, campaign, brand, episode_key, campaign.afters[number - 1])
         if verdict.kind == "wait":
             self._set_timer(state, name, verdict.until)
         elif verdict.kind != "end":
-            due = Episode(brand, campaign.id, episode_key, number, now, now + campaign.campaign.valid_for)
+            due = Episode(brand, campaign.id, episode_key, number, now, now + campaign.valid_for)
             self._came_due(view, campaign, due, verdict)
         if occasion.rearms_at_pop:
-            self._arm(view, occasion, campaign, brand, None)
+            self._arm(view, occasion, (campaign,), brand, None)
 
     def release(self, state: CustomerState, name: str, now: int) -> None:
         """A slot is released at ``now``."""
@@ -135,7 +126,7 @@ class CustomerFold:
         state.decided[episode.key] = view.now
         if len(state.decided) > 64:
             _forget_decided(state, view.now)
-        if campaign.campaign.occasion == "cart_abandoned":
+        if campaign.occasion == "cart_abandoned":
             name = f"{episode.brand}|{campaign.id}|{episode.episode.split('#')[0]}"
             number = state.rounds.get(name, (1, -1, False))[0]
             state.rounds[name] = (number, view.now, False)
@@ -145,9 +136,9 @@ class CustomerFold:
         """Put a candidate back to waiting."""
         self._set_timer(state, episode.key, until)
 
-    def open_slot(self, state: CustomerState, name: str, release: int) -> None:
+    def open_slot(self, state: CustomerState, release: int) -> None:
         """A slot was opened: it wants to be released."""
-        self.alarms.append(Alarm(release, SLOT_RANK, state.customer, name))
+        self.alarms.append((wake_at(release, SLOT_RANK), state.customer))
 
     def _came_due(self, view: View, campaign: Compiled, due: Episode, verdict: Verdict) -> None:
         if verdict.kind == "suppress":
@@ -159,32 +150,33 @@ class CustomerFold:
             return
         slots.enter(self, view, campaign, due, asked, verdict)
 
-    def _arm(self, view: View, occasion: Occasion, campaign: Compiled, brand: str, event: Envelope | None) -> None:
+    def _arm(
+        self, view: View, occasion: Occasion, campaigns: Iterable[Compiled], brand: str, event: Envelope | None
+    ) -> None:
+        """Set a timer for each step of what the occasion arms, unless it waits, is decided, or its time is over."""
         state, now = view.state, view.now
-        for arming in occasion.arm(view, campaign, brand, event):
-            for number, step in enumerate(campaign.campaign.steps, 1):
-                due = max(arming.anchor + step.after, now)
-                name = f"{brand}|{campaign.id}|{arming.episode}|{number}"
-                armed = state.timers.get(name)
-                if armed is not None:
-                    if due < armed:
-                        self._set_timer(state, name, due)
-                    continue
-                if arming.anchor + step.after + campaign.campaign.valid_for < now:
-                    continue
-                if name in state.decided or slots.holds(state, brand, campaign.id, arming.episode, number):
-                    continue
-                self._set_timer(state, name, due)
+        timers, decided = state.timers, state.decided
+        for campaign in campaigns:
+            for arming in occasion.arm(view, campaign, brand, event):
+                for number, after in enumerate(campaign.afters, 1):
+                    moment = arming.anchor + after
+                    name = f"{brand}|{campaign.id}|{arming.episode}|{number}"
+                    armed = timers.get(name)
+                    if armed is None:
+                        if moment + campaign.valid_for < now or name in decided:
+                            continue
+                        if state.slots and slots.holds(state, brand, campaign.id, arming.episode, number):
+                            continue
+                        self._set_timer(state, name, max(moment, now))
+                    elif armed > moment and armed > now:
+                        self._set_timer(state, name, max(moment, now))
 
     def _set_timer(self, state: CustomerState, name: str, due: int) -> None:
         state.timers[name] = due
-        self.alarms.append(Alarm(due, EPISODE_RANK, state.customer, name))
+        self.alarms.append((wake_at(due, EPISODE_RANK), state.customer))
 
     def _correct(self, view: View, event: Envelope) -> None:
-        state = view.state
-        if view.now - state.sent[0].decided > CORRECTION_MS or len(state.sent) > SENT_MAX:
-            state.sent = [s for s in state.sent if view.now - s.decided <= CORRECTION_MS][-SENT_MAX:]
-        for sent in state.sent:
+        for sent in view.state.sent:
             if sent.corrected:
                 continue
             reason = self._undone(view, sent, event)
@@ -197,10 +189,9 @@ class CustomerFold:
             withdrawn = known is not None and not known[0]
             by_this = withdrawn and facts.withdraws(event, sent.brand, sent.channel, sent.purpose)
             return "consent_withdrawn" if by_this else None
-        occasion = OCCASIONS[sent.occasion]
-        if event.brand != sent.brand or event.type not in occasion.undone_by:
+        if event.brand != sent.brand or sent.occasion not in UNDONE_BY[event.type]:
             return None
-        return occasion.undone(view, sent, event)
+        return OCCASIONS[sent.occasion].undone(view, sent, event)
 
     def _take_back(self, view: View, sent: Sent, event: Envelope, reason: str) -> None:
         now, wrong = view.now, event.at <= sent.decided
@@ -234,11 +225,12 @@ def is_copy(state: CustomerState, event: Envelope) -> bool:
     """Whether an event was seen before; remembers it if not. 64-bit BLAKE2b of the natural id or event id."""
     name = f"{event.brand}|{event.nid}" if event.nid else event.id
     number = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
-    if number in state.recent_ids or _seen_by_nature(state, event):
+    recent = state.recent_ids
+    if number in recent or (event.type in facts.PURCHASE_TYPES and _seen_by_nature(state, event)):
         return True
-    state.recent_ids.append(number)
-    if len(state.recent_ids) > RECENT_IDS_MAX:
-        del state.recent_ids[0]
+    recent.append(number)
+    if len(recent) > RECENT_IDS_MAX:
+        del recent[0]
     return False
 
 
@@ -246,10 +238,14 @@ def _seen_by_nature(state: CustomerState, event: Envelope) -> bool:
     if event.type == "order.placed":
         known = state.purchases.get(f"{event.brand}|{event.data['order']}")
         return known is not None and known.at >= 0
-    if event.type == "pos.receipt":
-        name = f"{event.brand}|{event.data['receipt']}"
-        return name in state.purchases or name in state.returns
-    return False
+    name = f"{event.brand}|{event.data['receipt']}"
+    return name in state.purchases or name in state.returns
+
+
+def _forget_sent(state: CustomerState, now: int) -> None:
+    """Drop sent decisions that can be corrected no more."""
+    if now - state.sent[0].decided > CORRECTION_MS or len(state.sent) > SENT_MAX:
+        state.sent = [s for s in state.sent if now - s.decided <= CORRECTION_MS][-SENT_MAX:]
 
 
 def _forget_decided(state: CustomerState, now: int) -> None:

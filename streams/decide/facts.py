@@ -6,6 +6,7 @@ Nothing here knows campaigns. Rules: docs/semantics.md, "Facts".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 
 from schemas.envelope import Envelope
 from streams.decide.state import (
@@ -32,6 +33,7 @@ TRADE_TYPES = PURCHASE_TYPES | RETURN_TYPES | {"order.changed", "order.cancelled
 WITHDRAWN_BY_UNSUBSCRIBE = ("marketing", "review")
 
 Place = tuple[Purchase, Line]
+_oldest_first = attrgetter("at", "id")
 Matched = dict[tuple[str, str], int]
 """(purchase id, line) -> quantity that came back."""
 
@@ -58,11 +60,13 @@ def matched_returns(state: CustomerState, brand: str) -> Matched:
 
 def _match_returns(state: CustomerState, brand: str) -> Matched:
     matched: Matched = {}
+    if not state.returns:
+        return matched
     returns = [r for r in state.returns.values() if r.brand == brand and not r.void]
     if not returns:
         return matched
     purchases = [p for p in state.purchases.values() if p.brand == brand and p.lines and p.at >= 0 and not p.cancelled]
-    purchases.sort(key=lambda p: (p.at, p.id), reverse=True)
+    purchases.sort(key=_oldest_first, reverse=True)
     wanted = {line.product for item in returns for line in item.lines}
     by_product: dict[str, list[Place]] = {}
     for purchase in purchases:
@@ -104,6 +108,8 @@ def is_kept(purchase: Purchase, matched: Matched) -> bool:
         return False
     if purchase.folded_kept is not None:
         return purchase.folded_kept
+    if not matched:
+        return bool(purchase.lines)
     return any(line.qty > matched.get((purchase.id, line.line), 0) for line in purchase.lines)
 
 
@@ -113,7 +119,8 @@ def kept_purchases(state: CustomerState, brand: str) -> list[Purchase]:
     if key not in derived:
         matched = matched_returns(state, brand)
         kept = [p for p in state.purchases.values() if p.brand == brand and is_kept(p, matched)]
-        derived[key] = sorted(kept, key=lambda p: (p.at, p.id))
+        kept.sort(key=_oldest_first)
+        derived[key] = kept
     found: list[Purchase] = derived[key]
     return found
 
@@ -123,7 +130,7 @@ def bought_since(state: CustomerState, brand: str, since: int) -> tuple[dict[str
     purchases = [
         p for p in state.purchases.values() if p.brand == brand and p.at >= since and p.at >= 0 and not p.cancelled
     ]
-    purchases.sort(key=lambda p: (p.at, p.id))
+    purchases.sort(key=_oldest_first)
     quantities: dict[str, int] = {}
     for purchase in purchases:
         for line in purchase.lines:
@@ -134,8 +141,12 @@ def bought_since(state: CustomerState, brand: str, since: int) -> tuple[dict[str
 def fold(state: CustomerState, now: int) -> None:
     """Forget the lines of purchases older than ``LINES_KEPT_MS``, keeping whether they were kept; drop old returns."""
     horizon = now - LINES_KEPT_MS
-    lines = sum(len(p.lines) for p in state.purchases.values())
-    old = [p for p in state.purchases.values() if p.lines and 0 <= p.at < horizon]
+    lines, old = 0, []
+    for purchase in state.purchases.values():
+        if purchase.lines:
+            lines += len(purchase.lines)
+            if 0 <= purchase.at < horizon:
+                old.append(purchase)
     if lines > LINES_MAX:
         old = _oldest_beyond(state, lines)
     for purchase in old:
@@ -228,8 +239,9 @@ def _returned(state: CustomerState, event: Envelope) -> None:
 
 def _cart_updated(state: CustomerState, event: Envelope) -> None:
     brand, key = event.brand, event.data["cart"]
-    if any(p.cart == key and p.at >= event.at and p.brand == brand for p in state.purchases.values()):
-        return
+    for purchase in state.purchases.values():
+        if purchase.cart == key and purchase.at >= event.at and purchase.brand == brand:
+            return
     cart = state.carts.get(f"{brand}|{key}")
     if cart is not None and event.at < cart.activity:
         if cart.lines:

@@ -25,6 +25,7 @@ Key = tuple[Any, ...]
 """Place in the order: (time, 0, rank of kind, event id, offset) or (due, 1 or 2, customer, timer name)."""
 RULES = frozenset({"campaign.published", "campaign.withdrawn", "brand.published"})
 BROADCAST = RULES | {"catalog.item"}
+MERGES = frozenset({"merge.out", "merge.expected", "merge.in"})
 REARM = "\x00rearm"
 """Event id of a note, parked with a customer, that rules have changed. It is in no log."""
 _ALL = 1 << 62
@@ -58,7 +59,8 @@ class States:
     def change(self, customer: str) -> CustomerState:
         """The state, which the caller is going to change."""
         self.dirty[customer] = None
-        return self.get(customer)
+        state = self.live.get(customer)
+        return self.get(customer) if state is None else state
 
     def replace(self, state: CustomerState) -> None:
         """Put a new state in the place of the customer's old one."""
@@ -113,14 +115,14 @@ class Partition:
 
     def take(self, event: Envelope, offset: int) -> None:
         """Accept an event: it waits for the clock, or applies where it is read when the clock has passed it."""
-        if (*key_of(event), offset) <= self.through:
+        if event.eff > self.through[0] or (*key_of(event), offset) > self.through:
+            self._waiting.push(event, offset)
+        else:
             if self.rearming is not None:
                 self._rearm(_ALL)
             event.eff = max(event.eff, self.through[0]) if event.type != "merge.in" else event.eff
             self._apply(event)
             self._sound()
-        else:
-            self._waiting.push(event, offset)
 
     def take_again(self, event: Envelope, offset: int) -> None:
         """Accept an event that was read before a restart: what was applied then is passed over."""
@@ -129,7 +131,7 @@ class Partition:
 
     def advance(self, clock: int, steps: int) -> int:
         """Apply what lies before ``clock``, at most ``steps`` events and timers; the steps taken (fewer: all done)."""
-        taken, waiting, alarms = 0, self._waiting, self.alarms
+        taken, waiting, alarms, fold = 0, self._waiting, self.alarms, self.fold
         while taken < steps:
             first = waiting.next_eff()
             event_at = clock if first is None else first
@@ -145,19 +147,21 @@ class Partition:
                 self._apply(event)
             else:
                 self._wake()
-            if self.fold.alarms:
+            if fold.alarms:
                 self._sound()
             taken += 1
         return taken
 
     def _apply(self, event: Envelope) -> None:
-        if event.id == REARM:
-            self._rearm_later(event)
-        elif event.type in BROADCAST:
-            self._apply_rules(event)
+        kind = event.type
+        if kind in BROADCAST:
+            if event.id == REARM:
+                self._rearm_later(event)
+            else:
+                self._apply_rules(event)
         elif event.customer.startswith("none:"):
             self.on_accepted(event, "guest")
-        elif event.type.startswith("merge."):
+        elif kind in MERGES:
             self._merge(event)
         else:
             self._apply_to_customer(event)
@@ -252,12 +256,11 @@ class Partition:
 
     def _sound(self) -> None:
         """Timers were set: their customers may have to be looked at earlier."""
-        for alarm in self.fold.alarms:
-            wake = wake_at(alarm.due, alarm.rank)
-            state = self.states.live[alarm.customer]
+        for wake, customer in self.fold.alarms:
+            state = self.states.live[customer]
             if wake < state.wake:
                 state.wake = wake
-                self.alarms.push(wake, alarm.customer)
+                self.alarms.push(wake, customer)
         self.fold.alarms.clear()
 
     def _merge(self, event: Envelope) -> None:

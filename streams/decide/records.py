@@ -68,7 +68,7 @@ def decision(
         "customer_id": view.state.customer,
         "campaign": campaign.id,
         "campaign_version": campaign.version,
-        "occasion": campaign.campaign.occasion,
+        "occasion": campaign.occasion,
         "episode": episode.episode,
         "step": episode.step,
         "channel": channel,

@@ -28,13 +28,16 @@ class Compiled:
     version: str
     campaign: Campaign
     options: Any
+    options_name: str
+    """Alike for campaigns with the same options: what follows from them alone is worked out once for all of these."""
     starts: int
     ends: int
-
-    @property
-    def priority(self) -> int:
-        """Higher goes first."""
-        return self.campaign.priority
+    occasion: str
+    priority: int
+    """Higher goes first."""
+    afters: tuple[int, ...]
+    """The delay of each step."""
+    valid_for: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,10 @@ class RuleSet:
         self.brands = dict(brands)
         self.version = version
         self.by_trigger: dict[tuple[str, str], list[Compiled]] = {}
-        """(brand, occasion) -> campaigns, by id."""
-        for campaign in sorted(self.campaigns.values(), key=lambda c: c.id):
-            for brand in campaign.campaign.brands:
-                self.by_trigger.setdefault((brand, campaign.campaign.occasion), []).append(campaign)
+        """(brand, occasion) -> campaigns, by id; in this order."""
+        places = sorted((brand, c.occasion, c.id) for c in self.campaigns.values() for brand in c.campaign.brands)
+        for brand, occasion, name in places:
+            self.by_trigger.setdefault((brand, occasion), []).append(self.campaigns[name])
 
 
 class Rules:
@@ -160,8 +163,13 @@ def compile_campaign(campaign: Campaign, version: str) -> Compiled:
         version,
         campaign,
         options,
+        options.model_dump_json(),
         -(1 << 62) if campaign.starts is None else to_ms(campaign.starts),
         1 << 62 if campaign.ends is None else to_ms(campaign.ends),
+        campaign.occasion,
+        campaign.priority,
+        tuple(step.after for step in campaign.steps),
+        campaign.valid_for,
     )
 
 

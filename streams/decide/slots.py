@@ -28,7 +28,7 @@ Runner = tuple[Compiled, Episode, Standing, Verdict]
 def holds(state: CustomerState, brand: str, campaign: str, episode: str, step: int) -> bool:
     """Whether the step waits as a candidate in one of the customer's slots."""
     return any(
-        (c.brand, c.campaign, c.episode, c.step) == (brand, campaign, episode, step)
+        c.campaign == campaign and c.episode == episode and c.step == step and c.brand == brand
         for slot in state.slots.values()
         for c in slot.candidates
     )
@@ -40,7 +40,7 @@ def enter(fold: CustomerFold, view: View, campaign: Compiled, due: Episode, aske
     slot = view.state.slots.get(name)
     if slot is None:
         slot = view.state.slots[name] = _open(view, due.brand, str(asked.channel))
-        fold.open_slot(view.state, name, slot.release)
+        fold.open_slot(view.state, slot.release)
     slot.candidates.append(Candidate(due.brand, due.campaign, due.episode, due.step, due.due, due.valid_until))
     if slot.moved:
         answers = [Answer("episode", "", verdict.value), *asked.answers, Answer("quiet_hours", "quiet_hours", "quiet")]
@@ -110,7 +110,7 @@ def _still(fold: CustomerFold, view: View, candidate: Candidate, channel: str) -
     """The candidate if it may still go; else its record is written, or it waits again, or it ends."""
     episode = _episode(candidate)
     campaign = view.rules.campaigns.get(candidate.campaign)
-    if campaign is None or candidate.step > len(campaign.campaign.steps):
+    if campaign is None or candidate.step > len(campaign.afters):
         gone = Verdict("suppress", "campaign_withdrawn", value="the campaign no longer exists")
         last = fold.rules.last_known(candidate.campaign)
         fold.decide(view, last, episode, "suppressed", gone.reason, channel=channel, verdict=gone)
@@ -120,8 +120,8 @@ def _still(fold: CustomerFold, view: View, candidate: Candidate, channel: str) -
         waited = Verdict("go", value="waited in its slot")
         fold.decide(view, campaign, episode, "suppressed", "expired", channel=channel, answers=[answer], verdict=waited)
         return None
-    after = campaign.campaign.steps[candidate.step - 1].after
-    verdict = OCCASIONS[campaign.campaign.occasion].check(view, campaign, candidate.brand, candidate.episode, after)
+    after = campaign.afters[candidate.step - 1]
+    verdict = OCCASIONS[campaign.occasion].check(view, campaign, candidate.brand, candidate.episode, after)
     if verdict.kind == "wait":
         fold.wait(view.state, episode, verdict.until)
         return None
@@ -202,7 +202,7 @@ def _send(
             episode.brand,
             campaign.id,
             campaign.version,
-            campaign.campaign.occasion,
+            campaign.occasion,
             episode.episode,
             episode.step,
             channel,

@@ -211,7 +211,7 @@ class CustomerState(_Row, dict=True):
     """Events that wait for a merge."""
 
     @property
-    def derived(self) -> dict[str, Any]:
+    def derived(self) -> dict[Any, Any]:
         """What was computed from purchases and returns since they last changed."""
         return self.__dict__.setdefault("_derived", {})  # type: ignore[no-any-return]
 

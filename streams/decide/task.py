@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -181,10 +182,12 @@ class DecideTask(OrderedTask):
         taken_back = {m.decision["decision_id"] for m in made if m.trigger and m.trigger["action"] == "cancel"}
         sent = {m.decision["decision_id"] for m in made if m.trigger and m.trigger["action"] == "send"}
         quiet = taken_back & sent
+        kinds = Counter((m.decision["campaign"], m.decision["outcome"], m.decision["reason"]) for m in made)
+        for labels, number in kinds.items():
+            metrics.DECISIONS.labels(*labels).inc(number)
         for entry in made:
             decision, trigger = entry.decision, entry.trigger
             key = decision["customer_id"].encode()
-            metrics.DECISIONS.labels(decision["campaign"], decision["outcome"], decision["reason"]).inc()
             if trigger is not None and self.hand_over and decision["decision_id"] not in quiet:
                 decision["handed_over"] = True
                 headers = trigger_headers(self.prefix, trigger)

@@ -62,10 +62,10 @@ class IdentityFold:
                 self.through = max(self.through, (clock,))
                 return taken
             entry = waiting.pop()
-            apply(entry.event, emit)
+            apply(entry[6], emit)
             taken += 1
         if entry is not None:
-            self.through = (*entry.key, entry.offset)
+            self.through = (*entry[:4], entry[5])
         return taken
 
 

@@ -27,3 +27,9 @@ ARMED_BY: dict[str, tuple[Occasion, ...]] = {
     for kind in sorted({kind for occasion in _ALL for kind in occasion.triggers})
 }
 """Event type -> occasions that may arm after it."""
+
+UNDONE_BY: dict[str, frozenset[str]] = {
+    kind: frozenset(occasion.name for occasion in _ALL if kind in occasion.undone_by)
+    for kind in sorted({kind for occasion in _ALL for kind in occasion.undone_by})
+}
+"""Event type -> names of the occasions whose sent messages it may undo."""

@@ -9,6 +9,7 @@ that he would be late after. Sources: orders, returns, till receipts.
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 from schemas.envelope import Envelope
 from streams.decide.facts import PURCHASE_TYPES, STORE, TRADE_TYPES
@@ -32,34 +33,21 @@ class Reactivation:
 
     def arm(self, view: View, campaign: Compiled, brand: str, event: Envelope | None) -> list[Arming]:
         """The latest kept purchase, and the latest kept one that was not in a store."""
-        if not view.state.known:
-            return []
-        kept = view.kept(brand)
-        late_after = threshold(view, campaign, brand)
-        if late_after is None:
-            return []
-        last, last_online = _first_of_last_day(kept), _first_of_last_day(_online(kept))
-        by_episode = {_episode(view, at): at for at in (last_online, last) if at is not None}
-        return [Arming(episode, at + late_after) for episode, at in sorted(by_episode.items())]
+        return _rhythm(view, campaign, brand).armings if view.state.known else []
 
     def check(self, view: View, campaign: Compiled, brand: str, episode: str, after: int) -> Verdict:
         """Late over all channels, or only late online because the customer buys at the till."""
-        kept = view.kept(brand)
-        late_after = threshold(view, campaign, brand)
-        if late_after is None:
+        rhythm = _rhythm(view, campaign, brand)
+        late = next((arming.anchor for arming in rhythm.armings if arming.episode == episode), None)
+        if late is None:
             return END
-        last, last_online = _first_of_last_day(kept), _first_of_last_day(_online(kept))
-        anchor = next((at for at in (last, last_online) if at is not None and _episode(view, at) == episode), None)
-        if anchor is None:
-            return END
-        due = anchor + late_after + after
-        if due > view.now:
-            return Verdict("wait", until=due)
-        days = late_after // DAY_MS
+        if late + after > view.now:
+            return Verdict("wait", until=late + after)
+        kept, days = view.kept(brand), rhythm.late_after // DAY_MS
         value = f"late after {days} days by own rhythm of {len(kept)} purchases, last {utc_date(kept[-1].at)}"
-        inputs = tuple(purchase.id for purchase in kept[-10:])
-        if last is not None and _episode(view, last) == episode:
-            return Verdict("go", value=value, since=_next_day(anchor), inputs=inputs)
+        inputs = tuple([purchase.id for purchase in kept[-10:]])
+        if episode == rhythm.last:
+            return Verdict("go", value=value, since=_next_day(late - rhythm.late_after), inputs=inputs)
         return Verdict("suppress", "bought_in_store", value=value, inputs=inputs)
 
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
@@ -69,17 +57,42 @@ class Reactivation:
         return next((bought_reason(p.channel) for p in kept if p.id == this), None)
 
 
-def threshold(view: View, campaign: Compiled, brand: str) -> int | None:
-    """Milliseconds after a purchase at which the customer is late; None: too few purchases to tell."""
-    derived, key = view.state.derived, f"late after {brand} {campaign.id} {campaign.version}"
+class _Rhythm(NamedTuple):
+    """What follows from a customer's kept purchases of a brand and a campaign's options."""
+
+    late_after: int
+    """Milliseconds after a purchase at which the customer is late."""
+    armings: list[Arming]
+    """The episodes, by name; none: too few purchases to tell."""
+    last: str
+    """The episode of the latest kept purchase."""
+
+
+_UNKNOWN = _Rhythm(0, [], "")
+
+
+def _rhythm(view: View, campaign: Compiled, brand: str) -> _Rhythm:
+    derived, key = view.state.derived, ("rhythm", brand, campaign.options_name)
     if key not in derived:
-        derived[key] = _late_after(campaign, view.kept(brand))
-    late_after: int | None = derived[key]
-    return late_after
+        derived[key] = _rhythm_of(view, campaign.options, view.kept(brand))
+    found: _Rhythm = derived[key]
+    return found
 
 
-def _late_after(campaign: Compiled, kept: list[Purchase]) -> int | None:
-    options = campaign.options
+def _rhythm_of(view: View, options: Any, kept: list[Purchase]) -> _Rhythm:
+    late_after = _late_after(options, kept)
+    if late_after is None or not kept:
+        return _UNKNOWN
+    last = _first_of_last_day(kept)
+    moments = {_episode(view, last): last}
+    if online := [purchase for purchase in kept if purchase.channel != STORE]:
+        at = _first_of_last_day(online)
+        moments.setdefault(_episode(view, at), at)
+    armings = [Arming(episode, at + late_after) for episode, at in sorted(moments.items())]
+    return _Rhythm(late_after, armings, _episode(view, last))
+
+
+def _late_after(options: Any, kept: list[Purchase]) -> int | None:
     moments: list[int] = []
     for purchase in kept:
         if not moments or purchase.at // DAY_MS != moments[-1] // DAY_MS:
@@ -96,15 +109,13 @@ def _late_after(campaign: Compiled, kept: list[Purchase]) -> int | None:
     return late
 
 
-def _online(kept: list[Purchase]) -> list[Purchase]:
-    return [purchase for purchase in kept if purchase.channel != STORE]
-
-
-def _first_of_last_day(purchases: list[Purchase]) -> int | None:
-    if not purchases:
-        return None
-    day = purchases[-1].at // DAY_MS
-    return next(purchase.at for purchase in purchases if purchase.at // DAY_MS == day)
+def _first_of_last_day(purchases: list[Purchase]) -> int:
+    first = purchases[-1].at
+    for purchase in reversed(purchases):
+        if purchase.at // DAY_MS != first // DAY_MS:
+            break
+        first = purchase.at
+    return first
 
 
 def _episode(view: View, at: int) -> str:
