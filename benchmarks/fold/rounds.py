@@ -22,6 +22,7 @@ from benchmarks.fold.talk import EngineError
 from benchmarks.rows import Options, Row, measured, not_run
 
 SIZES = (200_000, 1_000_000)
+SIZES_QUICK = (40_000,)
 WARM_UP_EVENTS = 20_000
 AHEAD = "ratio > 1"
 PAIRS = (
@@ -46,7 +47,7 @@ Round = dict[str, Backlog]
 
 def rows(lab: Lab, options: Options) -> list[Row]:
     """All rows of all sizes. A first round over few events warms the broker and does not count."""
-    sizes = (options.events,) if options.events else SIZES[:1] if options.quick else SIZES
+    sizes = (options.events,) if options.events else SIZES_QUICK if options.quick else SIZES
     out: dict[str, str] = {engine.key: why for engine in ENGINES if (why := engine.missing())}
     play(lab, WARM_UP_EVENTS, 1, out, lambda line: options.say(f"warm-up: {line}"))
     found: list[Row] = []

@@ -16,6 +16,9 @@ from schemas.campaigns import OPTIONS, BrandRules, Campaign, QuietHours
 from schemas.envelope import Envelope
 from schemas.iso import CURRENCY_DIGITS
 
+RULES = frozenset({"campaign.published", "campaign.withdrawn", "brand.published"})
+BROADCAST = RULES | {"catalog.item"}
+"""Event types that go to every partition, and are no customer's."""
 VERSIONS_MAX = 64
 """Versions of one product, or of the rules, that a partition keeps; the oldest go first."""
 
@@ -65,7 +68,7 @@ class Item:
 class RuleSet:
     """Campaigns and brand rules in force together; never changed once made."""
 
-    __slots__ = ("brands", "by_trigger", "campaigns", "version")
+    __slots__ = ("brands", "by_trigger", "campaigns", "on_arrival", "version")
 
     def __init__(self, campaigns: Mapping[str, Compiled], brands: Mapping[str, Brand], version: int) -> None:
         self.campaigns = dict(campaigns)
@@ -73,9 +76,13 @@ class RuleSet:
         self.version = version
         self.by_trigger: dict[tuple[str, str], list[Compiled]] = {}
         """(brand, occasion) -> campaigns, by id."""
+        self.on_arrival: set[tuple[str, str]] = set()
+        """(brand, occasion) of which a campaign decides on arrival."""
         for campaign in sorted(self.campaigns.values(), key=lambda c: c.id):
             for brand in campaign.campaign.brands:
                 self.by_trigger.setdefault((brand, campaign.campaign.occasion), []).append(campaign)
+                if campaign.campaign.timing == "on_arrival":
+                    self.on_arrival.add((brand, campaign.campaign.occasion))
 
 
 class Rules:
