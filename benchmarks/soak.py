@@ -26,7 +26,7 @@ from benchmarks.pipeline.outcome import Verdict, judge
 from benchmarks.pipeline.soak_rows import rows
 from benchmarks.pipeline.watch import Watcher
 from benchmarks.pipeline.whole import run_whole
-from benchmarks.rows import Options, show
+from benchmarks.rows import Options, quiet_clients, show
 from benchmarks.rows import write as write_rows
 from deploy.local.broker import LocalBroker
 from schemas.base import from_ms
@@ -124,6 +124,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, help="lines a second instead of half of the measured maximum")
     parser.add_argument("--out", type=Path, default=Path("out/soak.json"), help="the file; the picture lies beside it")
     chosen = parser.parse_args()
+    quiet_clients()
     directory = Path(tempfile.mkdtemp(prefix="cuepoint-soak-"))
     try:
         with LocalBroker(directory / "broker", heap_mb=1_024, disk_free_mb_min=8_000) as broker:

@@ -123,6 +123,10 @@ OPTIONS: dict[str, type[Closed]] = {
 }
 
 
+ON_ARRIVAL = ("review_request", "second_purchase", "welcome")
+"""Occasions that one event makes due; the others are about what did not happen, or about a date."""
+
+
 class Campaign(Closed):
     """One campaign: an occasion, when and how it speaks, and to whom it may."""
 
@@ -130,6 +134,10 @@ class Campaign(Closed):
     name: str = Field(max_length=200)
     owner: str = Field(max_length=100)
     occasion: OccasionName
+    timing: Literal["event_time", "on_arrival"] = Field(
+        "event_time",
+        description="When it decides: when the clock passes its time, or live as soon as its event is read.",
+    )
     priority: int = Field(50, ge=0, le=1000, description="Higher goes first.")
     brands: Annotated[list[Brand], Field(min_length=1, max_length=100)]
     markets: list[Market] = Field(default_factory=list, description="Markets it runs in; none: all.")
@@ -151,6 +159,13 @@ class Campaign(Closed):
             raise ValueError(f"ends {self.ends.isoformat()} is not after starts {self.starts.isoformat()}")
         if any(b.after <= a.after for a, b in zip(self.steps, self.steps[1:], strict=False)):
             raise ValueError("steps must be in rising order of 'after', no two alike")
+        if self.timing == "on_arrival" and self.occasion not in ON_ARRIVAL:
+            raise ValueError(
+                f"timing on_arrival: {self.occasion} is decided in event time only; leave timing out, or take one of "
+                f"{', '.join(ON_ARRIVAL)}"
+            )
+        if self.timing == "on_arrival" and [step.after for step in self.steps] != [0]:
+            raise ValueError("timing on_arrival: it has one step, with after: 0s; leave timing out for later messages")
         if self.occasion == "birthday" and len(self.steps) > 1:
             raise ValueError("a birthday campaign has one step; use options.lead_days for an earlier message")
         return self

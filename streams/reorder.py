@@ -100,6 +100,10 @@ class ReorderBuffer:
             self._refill(*self._runs.pop(entry[4]))
         return entry
 
+    def in_memory(self) -> Iterator[Envelope]:
+        """The events in memory, in no order; all of them while nothing is ``spilled``."""
+        return (entry[6] for entry in self._heap)
+
     def first_offset(self) -> int | None:
         """The lowest offset that waits (of a file: that ever was in it); None when empty."""
         in_memory = min([entry[5] for entry in self._heap], default=None)

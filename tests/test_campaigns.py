@@ -80,9 +80,9 @@ SENTENCES = [
     ),
     (
         cart("valid_for: 24h", "colour: red"),
-        "cart.yaml, line 9: field 'colour' is unknown; remove it (fields here: id, name, owner, occasion, priority, "
-        "brands, markets, starts, ends, channels, purpose, steps, valid_for, content, offer, exempt_from_caps, "
-        "options).",
+        "cart.yaml, line 9: field 'colour' is unknown; remove it (fields here: id, name, owner, occasion, timing, "
+        "priority, brands, markets, starts, ends, channels, purpose, steps, valid_for, content, offer, "
+        "exempt_from_caps, options).",
     ),
     (
         cart("languages: [en]", "langauges: [en]"),

@@ -12,13 +12,13 @@ from benchmarks.rows import Options, Row, measured, not_run
 ENGINES = (OURS, QUIX_100_MS, KAFKA_STREAMS_100_MS, STOCK_FAUST)
 AIMS = {"p50_ms": "value <= 40", "p99_ms": "value <= 100"}
 """For Cuepoint; the others are there to compare."""
-ROUNDS_MAX = 3
+ROUNDS_MAX = 2
 WARM_UP_S, SECONDS = 10.0, 20.0
 QUICK_WARM_UP_S, QUICK_SECONDS = 5.0, 8.0
 
 
 def rows(lab: Lab, options: Options) -> list[Row]:
-    """p50 and p99 of each engine; medians over at most three interleaved rounds."""
+    """p50 and p99 of each engine; medians over at most two interleaved rounds."""
     warm_up_s, seconds = (QUICK_WARM_UP_S, QUICK_SECONDS) if options.quick else (WARM_UP_S, SECONDS)
     out: dict[str, str] = {engine.key: why for engine in ENGINES if (why := engine.missing())}
     found: dict[str, list[dict[str, float]]] = {engine.key: [] for engine in ENGINES}

@@ -7,20 +7,18 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import msgspec
-from pydantic import ValidationError
 
 from benchmarks.fold.engines import BENCH_PYTHON, bench_environment_missing
 from benchmarks.pipeline.bench import Bench, scratch_file
 from benchmarks.pipeline.decide import topics
 from benchmarks.pipeline.logs import Place, write
 from benchmarks.pipeline.logs import Row as LogRow
-from benchmarks.pipeline.occasions import NOW, RETURNING_SESSION, WELCOME, Event, Occasion, page_view
+from benchmarks.pipeline.occasions import WELCOME, WELCOME_ON_ARRIVAL, Event, Occasion, page_view
 from benchmarks.pipeline.processes import ROOT, Process, Progress
 from benchmarks.rows import Row, measured, not_run
-from schemas.base import rfc3339, to_ms
+from schemas.base import to_ms
 from schemas.catalog import KnownBrands
 from streams.campaigns import CampaignSet, known_brands, records
 from streams.replay.control import go_live, now, write_control
@@ -40,7 +38,7 @@ STAGES = ("intake", "identity", "decide")
 def rows(bench: Bench) -> list[Row]:
     """The occasion that is decided on arrival, and for comparison one in event time without allowed lateness."""
     return [
-        *_rows(bench, RETURNING_SESSION, "whole path, on arrival", ("value <= 150", "value <= 400")),
+        *_rows(bench, WELCOME_ON_ARRIVAL, "whole path, on arrival", ("value <= 150", "value <= 400")),
         *_rows(bench, WELCOME, "whole path, event time", ("", "")),
     ]
 
@@ -48,14 +46,10 @@ def rows(bench: Bench) -> list[Row]:
 def _rows(bench: Bench, occasion: Occasion, name: str, reach: tuple[str, str]) -> list[Row]:
     names = [f"{name}, {RATE:,} events/s: {part}" for part in ("p50", "p99")]
     missing = bench_environment_missing()
-    try:
-        campaigns = occasion.campaigns()
-    except ValidationError:
-        missing = f"there is no occasion {occasion.name!r} with these fields"
     if missing:
         return [not_run(row, missing, aim) for row, aim in zip(names, reach, strict=True)]
-    bench.say(f"latency of the whole path: {occasion.name}")
-    found = measure(bench, occasion, campaigns)
+    bench.say(f"latency of the {name}")
+    found = measure(bench, occasion)
     lost = found["expected"] - found["samples"]
     note = f"{found['samples']:,} triggers of {occasion.name}, {lost} never came, {found['behind_ms']:.0f} ms behind"
     values = [found.get(part, float("inf")) for part in ("p50_ms", "p99_ms")]
@@ -63,15 +57,15 @@ def _rows(bench: Bench, occasion: Occasion, name: str, reach: tuple[str, str]) -
     return [measured(row, value, "ms", reach=aim, note=note) for row, value, aim in pairs]
 
 
-def measure(bench: Bench, occasion: Occasion, campaigns: CampaignSet) -> dict[str, float]:
-    """Run the live pipeline with the sink, prepare customers, and let the probe produce."""
+def measure(bench: Bench, occasion: Occasion) -> dict[str, float]:
+    """Run the live pipeline with the sink, and let the probe produce."""
     warm_up_s, seconds = (WARM_UP_S_QUICK, SECONDS_QUICK) if bench.options.quick else (WARM_UP_S, SECONDS)
     count = RATE * (warm_up_s + seconds)
     settings = bench.settings("latency", **occasion.settings)
     plan = scratch_file(bench, "plan.jsonl")
     plan.write_text("".join(json.dumps(line) + "\n" for line in planned(settings, occasion, count)))
-    with topics(settings), _live(settings, campaigns) as processes:
-        _prepare(settings, occasion, count, processes)
+    with topics(settings), _live(settings, occasion.campaigns()) as processes:
+        _wait_for_rules(settings, processes)
         request = {
             "bootstrap": settings.bootstrap_servers,
             "plan": str(plan),
@@ -124,15 +118,8 @@ def _live(settings: Settings, campaigns: CampaignSet) -> Iterator[list[Process]]
             process.stop()
 
 
-def _prepare(settings: Settings, occasion: Occasion, count: int, processes: list[Process]) -> None:
-    """Tell the pipeline of the customers, and wait until decide has applied it."""
-    moment = rfc3339(to_ms(now()))
-    known = [
-        (source, customer_of(number), _at(event, moment))
-        for number in range(0, count, CAUSE_EVERY)
-        for source, event in occasion.prepare(customer_of(number))
-    ]
-    write(settings, _placed(settings, known))
+def _wait_for_rules(settings: Settings, processes: list[Process]) -> None:
+    """Until the clock of decide has passed the present: then the campaign is in force."""
     end, deadline = to_ms(now()), time.monotonic() + READY_S
     with Progress(settings) as progress:
         while not progress.reached(end):
@@ -149,8 +136,3 @@ def _placed(settings: Settings, events: Iterable[tuple[str, str, Event]]) -> dic
         place = (source, partition_of(key, settings.partitions))
         rows.setdefault(place, []).append((key.encode(), msgspec.json.encode(event), ()))
     return rows
-
-
-def _at(event: Any, moment: str) -> Any:
-    """The event with its time in the place of ``NOW``."""
-    return json.loads(json.dumps(event).replace(NOW, moment))

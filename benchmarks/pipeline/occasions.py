@@ -1,4 +1,4 @@
-"""Occasions whose latency is measured: who is prepared, which event makes one due, and the campaign that answers."""
+"""Occasions whose latency is measured: which event makes one due, and the campaign that answers."""
 
 from __future__ import annotations
 
@@ -19,20 +19,18 @@ Event = dict[str, Any]
 class Occasion:
     """``name``: as campaigns call it. ``source``: input topic of ``event``, which makes it due for a customer.
 
-    ``prepare``: what the pipeline has to know of the customer beforehand, by source. ``settings``: what differs from
-    the shipped ones. ``campaign``: its fields beside those that all share.
+    ``settings``: what differs from the shipped ones. ``campaign``: its fields beside those that all share.
     """
 
     name: str
     channel: str
     source: str
     event: Callable[[str], Event]
-    prepare: Callable[[str], list[tuple[str, Event]]]
     campaign: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
 
     def campaigns(self) -> CampaignSet:
-        """One campaign without caps, quiet hours or a hold window. Raises ValidationError for an unknown occasion."""
+        """One campaign without caps, quiet hours or a hold window."""
         campaign = {
             "id": "latency",
             "name": "Latency",
@@ -66,12 +64,6 @@ def registration(customer: str, channel: str) -> Event:
     }
 
 
-def session(customer: str) -> Event:
-    """A known customer comes back to the shop."""
-    ids = {"session_id": f"{customer}-visit", "anonymous_id": f"{customer}-cookie", "customer_id": customer}
-    return {**base(f"{customer}-session", "session.started"), **ids, "device": "mobile"}
-
-
 def page_view(number: int, visitors: int) -> Event:
     """Somebody looks at a page; nothing is due."""
     visitor = number % visitors
@@ -84,15 +76,13 @@ WELCOME = Occasion(
     "email",
     "customers",
     lambda customer: registration(customer, "email"),
-    lambda customer: [],
     # Event time: what is due waits until every source is complete. Without allowed lateness the path shows.
     settings={"lateness_ms_default": 0},
 )
-RETURNING_SESSION = Occasion(
-    "returning_session",
+WELCOME_ON_ARRIVAL = Occasion(
+    "welcome",
     "onsite",
-    "web-sessions",
-    session,
-    lambda customer: [("customers", registration(customer, "onsite"))],
+    "customers",
+    lambda customer: registration(customer, "onsite"),
     campaign={"timing": "on_arrival"},
 )

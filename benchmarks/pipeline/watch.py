@@ -8,6 +8,7 @@ from itertools import combinations
 from statistics import median
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import CoordinatorNotAvailableError
 
 from benchmarks.pipeline.processes import rss_bytes
 from schemas.topics import STAGES
@@ -70,9 +71,12 @@ class Watcher:
         ends = self._client.end_offsets([place for stage in places.values() for place in stage])
         groups = {stage: f"{self.settings.topic_prefix}-{stage}" for stage in places}
         with connect(self.settings.bootstrap_servers) as admin:
-            committed = admin.list_group_offsets(list(groups.values()))
+            try:
+                committed = admin.list_group_offsets(list(groups.values()))
+            except CoordinatorNotAvailableError:  # a new broker makes its topic of offsets for the first group
+                committed = {}
         return {
-            stage: sum(ends[place] - _offset(committed[groups[stage]].get(place)) for place in found)
+            stage: sum(ends[place] - _offset(committed.get(groups[stage], {}).get(place)) for place in found)
             for stage, found in places.items()
         }
 

@@ -15,7 +15,8 @@ from schemas.envelope import Envelope
 from streams.decide import merge
 from streams.decide.alarms import EPISODE_RANK, NEVER, Alarms, Place, earliest_wake, first_place, wake_at
 from streams.decide.customer import CustomerFold
-from streams.decide.rules import Rules
+from streams.decide.on_arrival import Arrivals
+from streams.decide.rules import BROADCAST, RULES, Rules
 from streams.decide.state import PARKED_MAX, STATE_VERSION, CustomerState, decode_state
 from streams.errors import StateError
 from streams.progress import BEGINNING
@@ -23,8 +24,6 @@ from streams.reorder import ReorderBuffer, key_of
 
 Key = tuple[Any, ...]
 """Place in the order: (time, 0, rank of kind, event id, offset) or (due, 1 or 2, customer, timer name)."""
-RULES = frozenset({"campaign.published", "campaign.withdrawn", "brand.published"})
-BROADCAST = RULES | {"catalog.item"}
 MERGES = frozenset({"merge.out", "merge.expected", "merge.in"})
 REARM = "\x00rearm"
 """Event id of a note, parked with a customer, that rules have changed. It is in no log."""
@@ -99,6 +98,7 @@ class Partition:
         """Rules have changed: every customer behind this one still has to be armed as of this time."""
         self._scan = scan
         self._waiting = ReorderBuffer() if waiting is None else waiting
+        self._arrivals = Arrivals(self.rules, self._waiting)
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -114,9 +114,12 @@ class Partition:
         return min(until, min(self.waits.values(), default=until))
 
     def take(self, event: Envelope, offset: int) -> None:
-        """Accept an event: it waits for the clock, or applies where it is read when the clock has passed it."""
+        """Accept an event: it waits for the clock, or applies where it is read when the clock has passed it.
+        Live, campaigns with ``timing: on_arrival`` have their turn first."""
+        if self.fold.live_from is not None:
+            self._decide_on_arrival(event, self.fold.live_from)
         if event.eff > self.through[0] or (*key_of(event), offset) > self.through:
-            self._waiting.push(event, offset)
+            self._wait(event, offset)
         else:
             if self.rearming is not None:
                 self._rearm(_ALL)
@@ -127,7 +130,17 @@ class Partition:
     def take_again(self, event: Envelope, offset: int) -> None:
         """Accept an event that was read before a restart: what was applied then is passed over."""
         if (*key_of(event), offset) > self.through:
-            self._waiting.push(event, offset)
+            self._wait(event, offset)
+
+    def _wait(self, event: Envelope, offset: int) -> None:
+        self._waiting.push(event, offset)
+        self._arrivals.wait(event)
+
+    def _decide_on_arrival(self, event: Envelope, live_from: int) -> None:
+        now = max(event.eff, self.through[0])
+        if now >= live_from and self._arrivals.concerned(event, now):
+            state = self.states.change(event.customer)
+            self.fold.made += self._arrivals.decide(state, event, now, live_from)
 
     def advance(self, clock: int, steps: int) -> int:
         """Apply what lies before ``clock``, at most ``steps`` events and timers; the steps taken (fewer: all done)."""
@@ -144,6 +157,7 @@ class Partition:
             if event_at <= alarms.first:
                 eff, zero, rank, name, _, offset, event = waiting.pop()
                 self.through = (eff, zero, rank, name, offset)
+                self._arrivals.leave(event)
                 self._apply(event)
             else:
                 self._wake()

@@ -16,6 +16,9 @@ from schemas.campaigns import OPTIONS, BrandRules, Campaign, QuietHours
 from schemas.envelope import Envelope
 from schemas.iso import CURRENCY_DIGITS
 
+RULES = frozenset({"campaign.published", "campaign.withdrawn", "brand.published"})
+BROADCAST = RULES | {"catalog.item"}
+"""Event types that go to every partition, and are no customer's."""
 VERSIONS_MAX = 64
 """Versions of one product, or of the rules, that a partition keeps; the oldest go first."""
 
@@ -68,7 +71,7 @@ class Item:
 class RuleSet:
     """Campaigns and brand rules in force together; never changed once made."""
 
-    __slots__ = ("brands", "by_trigger", "campaigns", "version")
+    __slots__ = ("brands", "by_trigger", "campaigns", "on_arrival", "version")
 
     def __init__(self, campaigns: Mapping[str, Compiled], brands: Mapping[str, Brand], version: int) -> None:
         self.campaigns = dict(campaigns)
@@ -76,9 +79,14 @@ class RuleSet:
         self.version = version
         self.by_trigger: dict[tuple[str, str], list[Compiled]] = {}
         """(brand, occasion) -> campaigns, by id; in this order."""
+        self.on_arrival: set[tuple[str, str]] = set()
+        """(brand, occasion) of which a campaign decides on arrival."""
         places = sorted((brand, c.occasion, c.id) for c in self.campaigns.values() for brand in c.campaign.brands)
         for brand, occasion, name in places:
-            self.by_trigger.setdefault((brand, occasion), []).append(self.campaigns[name])
+            campaign = self.campaigns[name]
+            self.by_trigger.setdefault((brand, occasion), []).append(campaign)
+            if campaign.campaign.timing == "on_arrival":
+                self.on_arrival.add((brand, occasion))
 
 
 class Rules:

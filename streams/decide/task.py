@@ -13,8 +13,9 @@ from schemas.cloudevents import trigger_headers
 from schemas.envelope import Envelope
 from streams import metrics
 from streams.decide.alarms import CUSTOMER, NEVER, WAKE_BYTES, WAKES_MAX, Alarms, wake_bytes
-from streams.decide.partition import BROADCAST, Partition
+from streams.decide.partition import Partition
 from streams.decide.records import Made
+from streams.decide.rules import BROADCAST
 from streams.decide.state import NO_WAKE, CustomerState, decode_state, encode_state, wake_of
 from streams.decide.state_cache import StateCache
 from streams.ordered import OrderedTask, Position

@@ -1,25 +1,18 @@
-"""Reading a changelog partition into its store, in bulk.
-
-aiokafka makes an object of each record; here whole batches of the broker's are taken over as they are, by replacing
-the iterator over the records of a fetch. What counts (aborted transactions, control records, checksums, positions)
-is decided with aiokafka's own functions, as in ``PartitionRecords._unpack_records``.
-"""
+"""Reading a changelog partition into its store, in bulk: whole batches of the broker (``streams.runtime.fetched``)."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.consumer.fetcher import FetchResult
-from aiokafka.errors import CorruptRecordException
 
 from schemas.topics import Stage
 from streams.errors import BrokerUnavailableError
 from streams.runtime import metrics
 from streams.runtime.failpoints import failpoint
+from streams.runtime.fetched import take_fetched
 from streams.runtime.store import Store
 from streams.settings import Settings
 from streams.table import Change
@@ -90,24 +83,8 @@ async def _fetched(consumer: AIOKafkaConsumer, tp: TopicPartition) -> list[list[
             waiter.cancel()
             return []
         waiter.result()
-    fetched = fetcher._records.get(tp)
-    if type(fetched) is FetchResult and fetched._partition_records is not None:
-        fetched._partition_records._records_iterator = _batches(fetched._partition_records)
-    found: list[list[Change]] = (await fetcher.fetched_records({tp}, timeout=0)).get(tp, [])
-    return found
+    return await take_fetched(fetcher, tp, _changes)
 
 
-def _batches(fetched: Any) -> Iterator[list[Change]]:
-    """The committed records of a fetch (a ``PartitionRecords``), batch by batch."""
-    while fetched._records.has_next():
-        batch = fetched._records.next_batch()
-        if fetched._check_crcs and not batch.validate_crc():
-            raise CorruptRecordException(f"Invalid CRC - {fetched._tp}")
-        fetched._consume_aborted_up_to(batch.base_offset)
-        if batch.is_control_batch:
-            if fetched._contains_abort_marker(batch):
-                fetched._aborted_producers.discard(batch.producer_id)
-        elif not (batch.is_transactional and batch.producer_id in fetched._aborted_producers):
-            begin = fetched.next_fetch_offset
-            yield [(record.key, record.value) for record in batch if record.offset >= begin]
-        fetched.next_fetch_offset = batch.next_offset
+def _changes(batch: Any, begin: int) -> list[Change]:
+    return [(record.key, record.value) for record in batch if record.offset >= begin]

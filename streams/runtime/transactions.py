@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import aiokafka.producer.sender as aiokafka_sender
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from schemas.topics import RECORD_BYTES_MAX_INTERNAL, Stage
 from streams.errors import BrokerUnavailableError
@@ -34,6 +36,7 @@ CONCURRENT_TRANSACTIONS_BACKOFF_S = 0.002
 aiokafka_sender.BACKOFF_OVERRIDE = CONCURRENT_TRANSACTIONS_BACKOFF_S
 
 _Row = tuple[bytes | None, bytes | None, Headers]
+_NO_HEADERS: list[tuple[str, bytes]] = []
 
 
 class PartitionProducer:
@@ -131,16 +134,29 @@ class PartitionProducer:
 
     async def _send_changelog(self, state: Iterable[tuple[bytes, bytes | None]]) -> list[asyncio.Future[Any]]:
         rows = [(key, value, ()) for key, value in state]
-        return await self._send_rows(self._topics(self._stage.changelog), self._partition, rows) if rows else []
+        return await self._send_rows(self._topics(self._stage.changelog), self._partition, rows)
 
-    async def _send_rows(self, topic: str, partition: int, rows: Iterable[_Row]) -> list[asyncio.Future[Any]]:
-        producer = self._producer
-        batch = producer.create_batch()
+    async def _send_rows(self, topic: str, partition: int, rows: Sequence[_Row]) -> list[asyncio.Future[Any]]:
         delivered: list[asyncio.Future[Any]] = []
-        for key, value, headers in rows:
-            if batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is None:
-                delivered.append(await producer.send_batch(batch, topic, partition=partition))
-                batch = producer.create_batch()
-                batch.append(key=key, value=value, timestamp=None, headers=list(headers))
-        delivered.append(await producer.send_batch(batch, topic, partition=partition))
+        sent = 0
+        while sent < len(rows):
+            batch = self._producer.create_batch()
+            sent += _fill(batch, rows, sent)
+            delivered.append(await self._producer.send_batch(batch, topic, partition=partition))
         return delivered
+
+
+def _fill(batch: BatchBuilder, rows: Sequence[_Row], first: int) -> int:
+    """Put rows from ``first`` on into a new batch until it is full; how many. One always fits, whatever its size.
+
+    ``BatchBuilder.append`` does the same in more than twice the time.
+    """
+    append = batch._builder.append
+    count = 0
+    for key, value, headers in islice(rows, first, None):
+        if append(count, None, key, value, list(headers) if headers else _NO_HEADERS) is None:
+            break
+        count += 1
+    batch._relative_offset = count
+    batch.close()
+    return count

@@ -15,15 +15,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from streams.runtime.fetched import take_fetched
 from streams.runtime.inbox import Batch, Seek
 from streams.runtime.partition import FetchState, LogBounds
 from streams.runtime.runtime import StageRuntime
@@ -40,9 +41,24 @@ COALESCE_RECORDS_MAX = 500
 _new_tuple = tuple.__new__
 
 
-def _make_record(topic: str, tp: TopicPartition, raw: Any) -> Record:
-    """Stands in for aiokafka's ``PartitionRecords._consumer_record``, to skip its frozen dataclass."""
-    return _new_tuple(Record, (topic, tp.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(raw.headers)))
+def _records(topic: str, partition: int, batch: Any, begin: int) -> list[Record]:
+    """The records of one of the broker's batches from ``begin`` on. Each field is a call into the client's C code."""
+    return [
+        _new_tuple(
+            Record,
+            (
+                topic,
+                partition,
+                raw.offset,
+                raw.timestamp,
+                raw.key,
+                raw.value,
+                tuple(held) if (held := raw.headers) else (),
+            ),
+        )
+        for raw in batch
+        if raw.offset >= begin
+    ]
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -188,12 +204,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             if state is None or not state.has_valid_position:
                 continue
             topic = self._names[tp.topic]
-            fetched = fetcher._records[tp]
-            if type(fetched) is FetchResult and fetched._partition_records is not None:
-                fetched._partition_records._consumer_record = partial(_make_record, topic)
             begin = state.position
-            # With timeout 0 and no rebalance under way this does not suspend, so begin and end belong to the records.
-            records = (await fetcher.fetched_records({tp}, timeout=0)).get(tp, [])
+            # It does not suspend while no rebalance is under way, so begin and end belong to the records.
+            batches = await take_fetched(fetcher, tp, partial(_records, topic, tp.partition))
+            records = list(chain.from_iterable(batches))
             end = state.position if state.has_valid_position else begin
             if records or end != begin:
                 delivered = (delivered or 0) + len(records)

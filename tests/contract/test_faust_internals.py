@@ -13,6 +13,7 @@ from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import SubscriptionState, TopicPartitionState
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
+from aiokafka.producer.message_accumulator import BatchBuilder
 from faust import stores
 from faust.app.base import App
 from faust.assignor.partition_assignor import PartitionAssignor
@@ -77,7 +78,6 @@ def test_wakes_of_a_topic_without_acks_are_not_tracked() -> None:
 def test_a_fetch_can_be_taken_over_without_suspending() -> None:
     assert "if drained or not timeout:" in source(Fetcher.fetched_records)
     assert "reassignment_in_progress" in source(Fetcher.fetched_records)
-    assert "self._consumer_record(tp, record)" in source(PartitionRecords._unpack_records)
     assert "position != self._partition_records.next_fetch_offset" in source(FetchResult.check_assignment)
     assert hasattr(Fetcher, "_create_fetch_waiter")
     assert "tp_state.highwater = highwater" in source(Fetcher)
@@ -102,6 +102,14 @@ def test_the_restore_can_take_over_whole_batches_and_skip_what_was_aborted() -> 
     ):
         assert line in source(PartitionRecords._unpack_records), line
     assert "self._partition_records.next_fetch_offset" in source(FetchResult._update_position)
+
+
+def test_a_batch_is_filled_as_the_client_fills_it() -> None:
+    append = source(BatchBuilder.append)
+    assert "self._builder.append(" in append
+    assert "self._relative_offset += 1" in append
+    assert "return self._relative_offset" in source(BatchBuilder.record_count)
+    assert "self._closed = True" in source(BatchBuilder.close)
 
 
 def test_the_wait_between_two_transactions_is_the_constant_that_we_lower() -> None:

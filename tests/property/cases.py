@@ -30,6 +30,10 @@ class Case:
     lateness_ms: dict[str, int]
     until_ms: int | None = None
 
+    def __repr__(self) -> str:
+        """Short: Hypothesis shows it for each example, and what fails is shown as a minimal history."""
+        return f"Case({sum(map(len, self.history.values()))} records, {len(self.campaigns)} campaigns)"
+
 
 def _rename(choose: Chooser, history: Records) -> None:
     """Event ids in no relation to the order of events."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.base import rfc3339
-from schemas.campaigns import BrandRules, Campaign
+from schemas.campaigns import ON_ARRIVAL, BrandRules, Campaign
 from tests.oracle.builders import DAY, brand, campaign
 from tests.property.choices import BRANDS, CHANNELS, MARKETS, ZONES, Chooser
 
@@ -43,7 +43,10 @@ def _campaign(choose: Chooser, occasion: str, name: str, start: int) -> Campaign
         fields["markets"] = choose.some_of(MARKETS, 1)
     if choose.chance(10):
         fields[choose.one_of(("starts", "ends"))] = rfc3339(start + choose.one_of((20, 45)) * DAY)
-    return campaign(occasion, name, choose.one_of(AFTERS[occasion]), **fields)
+    after = choose.one_of(AFTERS[occasion])
+    if occasion in ON_ARRIVAL and after == ["0s"]:
+        fields["timing"] = choose.one_of(("event_time", "on_arrival"))
+    return campaign(occasion, name, after, **fields)
 
 
 def _content(choose: Chooser) -> dict[str, Any]:
