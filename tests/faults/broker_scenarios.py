@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +33,9 @@ STORM_CHANGES, STORM_BETWEEN_S = 20, (1.0, 20.0)
 STARVED_S_MAX = 30.0
 
 
-@dataclass
-class NotedFigures(Figures):
-    """With what else the scenario has measured."""
-
-    notes: dict[str, Any] = field(default_factory=dict)
-
-
-def noted(counted: Counted, kills: int, restarts: list[str], **notes: Any) -> NotedFigures:
+def noted(counted: Counted, kills: int, restarts: list[str], **notes: Any) -> Figures:
     """Figures of a run of the counting stage."""
-    return NotedFigures(
+    return Figures(
         counted.records_in, counted.lost, counted.duplicated, counted.wrong, kills, 0, restarts=restarts, notes=notes
     )
 
@@ -95,7 +87,7 @@ def bounces_at_points(ground: Ground) -> Figures:
     return total
 
 
-def _bounced(found: BounceFigures) -> NotedFigures:
+def _bounced(found: BounceFigures) -> Figures:
     assert found.counted is not None
     return noted(
         found.counted, len(found.kinds), found.last_words, counting_after_s=found.counting_after_s, kinds=found.kinds

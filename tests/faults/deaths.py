@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from random import Random
 
@@ -105,6 +106,10 @@ class Deaths:
             assert time.monotonic() - last_news < WAIT_S, f"did not fire: {self._to_come}"
         self._check_logs()
 
+    def fired(self) -> Counter[str]:
+        """How often each point has fired, by the failpoint logs."""
+        return Counter(name for process in self._planned for name in self._log(process))
+
     def _share(self) -> float:
         """How much of the input the slowest needs for his next death, were all deaths equal."""
         return min(1 - (len(self._to_come[name]) - 1) / len(points) for name, points in self._planned.items())
@@ -141,5 +146,7 @@ class Deaths:
     def _check_logs(self) -> None:
         """Each process has written the point into its failpoint log before it died there."""
         for name, points in self._planned.items():
-            fired = self._pipeline[name].failpoint_log.read_text().split()
-            assert fired == [point.partition(":")[0] for point in points], name
+            assert self._log(name) == [point.partition(":")[0] for point in points], name
+
+    def _log(self, name: str) -> list[str]:
+        return self._pipeline[name].failpoint_log.read_text().split()

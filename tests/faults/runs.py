@@ -67,4 +67,5 @@ def run_failpoints(
             deaths.carry_out(feed, retailer)
         found = figures(pipeline, retailer, deaths.kills)
     found.first_decision_s.clear()  # the input waited for the deaths, not only the decisions
+    found.notes["fired"] = dict(deaths.fired())
     return found

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.faults.chaos_report import fingerprint, finished, is_ok, line_of, summary, write
+from tests.faults.chaos_report import fingerprint, finished, is_ok, line_of, summary, table, write
 from tests.faults.figures import Figures
 
 CONTROL = "without-transactions"
@@ -42,6 +42,19 @@ def test_one_wrong_record_is_a_failure_and_so_is_a_control_that_sees_nothing() -
     assert not is_ok(CONTROL, row())
     assert is_ok(CONTROL, row(duplicated=1))
     assert not summary({})["ok"]
+
+
+def test_kills_of_which_none_fell_into_a_transaction_show_nothing() -> None:
+    assert summary({"random-kills-0": row(aborted=1)})["ok"]
+    assert not summary({"random-kills-0": row(aborted=0)})["ok"]
+
+
+def test_what_scenarios_note_is_in_the_table() -> None:
+    first = row(notes={"fired": {"in_restore": 2, "after_commit": 2}})
+    second = row(notes={"fired": {"in_restore": 1}, "batches_refused": 7, "starved_s": 4.5})
+    report = summary({"failpoints": first, "rebalance-storm": second})
+    assert (report["failpoints_fired"], report["batches_refused"], report["starved_s"]) == (2, 7, 4.5)
+    assert {"2", "7", "4.5"} <= set(table(report).columns[1].cells)
 
 
 def test_runs_that_have_ended_are_kept_for_the_same_code_only(tmp_path: Path) -> None:
