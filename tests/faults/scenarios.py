@@ -17,6 +17,7 @@ from tests.faults.retailer import Retailer, make_retailer
 
 CUSTOMERS, DAYS, SEED = 120, 60, 1
 PAIRS = 20
+BURST_KILLS = 30
 
 
 @dataclass
@@ -78,7 +79,7 @@ def failpoint_pairs(ground: Ground) -> Figures:
 @scenario("burst")
 def a_burst(ground: Ground) -> Figures:
     """30 kills, 0.1 to 1 s apart."""
-    return runs.run_burst(ground.broker, ground.prefix, ground.directory, ground.retailer, SEED)
+    return runs.run_burst(ground.broker, ground.prefix, ground.directory, ground.retailer, SEED, BURST_KILLS)
 
 
 def random_kills(seed: int) -> Scenario:

@@ -29,7 +29,7 @@ def test_five_bounces_under_load(own_broker: LocalBroker, prefix: str, tmp_path:
 
 @pytest.mark.parametrize(
     ("point", "kind"),
-    [("checked:1", "hard"), ("in_restore:1", "hard"), ("before_commit:20", "clean"), ("answer_lost:20", "hard")],
+    [("in_restore:1", "hard"), ("before_commit:20", "clean"), ("answer_lost:20", "hard")],
 )
 def test_a_bounce_at_the_worst_moment(
     own_broker: LocalBroker, prefix: str, tmp_path: Path, point: str, kind: str

@@ -18,7 +18,7 @@ from tests.faults.retailer import Retailer
 from tests.faults.runs import ROCKSDB, run_failpoints
 
 SEED = 1
-PAIRS = 8
+PAIRS = 6
 """``make chaos`` has more, and each point in each stage."""
 PLANS = {
     "each-twice": each_twice(Random(SEED), WORKERS, in_every_stage=False),
