@@ -34,4 +34,3 @@ def test_a_burst_of_kills_changes_nothing(broker: LocalBroker, prefix: str, tmp_
     print(f"\n{found}")
     assert found.clean, found.examples
     assert found.kills == BURST_KILLS
-    assert found.aborted, "no kill fell into an open transaction"
