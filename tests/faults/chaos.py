@@ -20,6 +20,7 @@ import click
 from rich.console import Console
 
 from deploy.local.broker import LocalBroker
+from tests.faults import broker_scenarios, disk_run, input_run, merge_run, replay_run  # noqa: F401  they add theirs
 from tests.faults.chaos_report import SEEDED, Runs, fingerprint, finished, line_of, summary, table, write
 from tests.faults.scenarios import CONTROLS, SCENARIOS, Ground, Scenario, random_kills
 

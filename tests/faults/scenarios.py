@@ -1,4 +1,4 @@
-"""The scenarios of ``make chaos``: name -> what gives its figures. A test file adds its own with ``@scenario``."""
+"""The scenarios of ``make chaos``: name -> what gives its figures. Other modules add theirs with ``@scenario``."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class Ground:
     def of(self, name: str) -> Ground:
         """The same broker and retailer for another scenario."""
         ground = Ground(self.broker, self.directory / name, f"chaos-{name}")
+        ground.directory.mkdir()
         ground.__dict__["retailer"] = self.retailer
         return ground
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.faults import chaos
 from tests.faults.chaos_report import fingerprint, finished, is_ok, line_of, summary, table, write
 from tests.faults.figures import Figures
 
@@ -65,6 +67,14 @@ def test_runs_that_have_ended_are_kept_for_the_same_code_only(tmp_path: Path) ->
     assert finished(out, code) == {"calm": row()}
     assert finished(out, "of another code") == {}
     assert fingerprint() == code
+
+
+def test_every_scenario_that_is_written_down_is_run() -> None:
+    sources = [path.read_text() for path in Path(__file__).parent.glob("*.py")]
+    for pattern, known in ((r'^@scenario\("(.+)"\)', chaos.SCENARIOS), (r'^CONTROLS\["(.+)"\] = ', chaos.CONTROLS)):
+        written = [name for source in sources for name in re.findall(pattern, source, re.MULTILINE)]
+        assert len(written) > 1
+        assert set(written) == set(known)
 
 
 def test_a_failure_says_what_is_wrong() -> None:
