@@ -42,7 +42,6 @@ def test_there_are_as_many_pairs_as_asked_for() -> None:
     assert sum(len(points) for points in PLANS["pairs"].values()) == 2 * PAIRS
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("plan", PLANS)
 def test_a_death_at_a_failpoint_changes_nothing(
     broker: LocalBroker, prefix: str, tmp_path: Path, retailer: Retailer, plan: str

@@ -15,7 +15,6 @@ SEEDS, BURST_KILLS = 2, 15
 """``make chaos`` has more of both."""
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_kills_at_random_change_nothing(
     broker: LocalBroker, prefix: str, tmp_path: Path, retailer: Retailer, seed: int
@@ -28,7 +27,6 @@ def test_kills_at_random_change_nothing(
     assert found.restore_s
 
 
-@pytest.mark.timeout(900)
 def test_a_burst_of_kills_changes_nothing(broker: LocalBroker, prefix: str, tmp_path: Path, retailer: Retailer) -> None:
     found = run_burst(broker, prefix, tmp_path, retailer, seed=1, count=BURST_KILLS)
     print(f"\n{found}")
