@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from deploy.local.broker import LocalBroker
 from deploy.local.cluster import LocalCluster
-from tests.faults.broker_bounce import BounceFigures, Kind, bounce, under_load, while_it_stands
+from tests.faults.broker_bounce import BounceFigures, Kind, bounce, own_broker, under_load, while_it_stands
 from tests.faults.broker_leaders import OFFICES, leaders_die
 from tests.faults.broker_stage import Counted
 from tests.faults.broker_zombie import zombie
@@ -69,7 +65,7 @@ def _zombie(ground: Ground, point: str, *, same_name: bool = False) -> Figures:
 @scenario("broker-bounces")
 def bounces(ground: Ground) -> Figures:
     """Five bounces of the broker under load."""
-    with _broker(ground) as broker:
+    with own_broker(ground.directory / "own-broker") as broker:
         return _bounced(under_load(broker, ground.prefix, ground.directory, BOUNCES))
 
 
@@ -77,7 +73,7 @@ def bounces(ground: Ground) -> Figures:
 def bounces_at_points(ground: Ground) -> Figures:
     """A bounce while a worker starts, restores, or commits."""
     total = noted(Counted(0, 0, 0, 0, 0.0), 0, [], counting_after_s={})
-    with _broker(ground) as broker:
+    with own_broker(ground.directory / "own-broker") as broker:
         for place, (point, kind) in enumerate(POINTS.items()):
             directory = ground.directory / f"point-{place}"
             one = _bounced(while_it_stands(broker, f"{ground.prefix}-{place}", directory, point, kind))
@@ -100,7 +96,7 @@ def bounces_of_the_pipeline(ground: Ground) -> Figures:
     """``cuepoint up`` with all stages and the sink, left alone with a broker that goes away five times."""
     retailer = ground.retailer
     step = (retailer.last_ms - retailer.first_ms) // (len(BOUNCES) + 1)
-    with _broker(ground) as broker:
+    with own_broker(ground.directory / "own-broker") as broker:
         pipeline = Pipeline(fault_settings(broker, ground.prefix, ground.directory), workers=0, sink=False)
         pipeline.add("up", ["-m", "streams.cli", "up", "--workers", "2"])
         pipeline.add("sink", ["-m", "streams.cli", "sink"]).held_down = True
@@ -162,11 +158,3 @@ def _stormed(found: StormFigures) -> Figures:
         batches_refused=found.refused,
         starved_s=found.starved_s,
     )
-
-
-@contextmanager
-def _broker(ground: Ground) -> Iterator[LocalBroker]:
-    """A broker that may go away: the others go on with the one that all scenarios share."""
-    directory: Path = ground.directory / "own-broker"
-    with LocalBroker(directory, short_lived=True, heap_mb=256) as broker:
-        yield broker
