@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
     """A running broker for the whole session. Do not stop or kill it: tests that do start one of their own."""
-    with LocalBroker(tmp_path_factory.mktemp("broker"), short_lived=True) as running:
+    with LocalBroker(tmp_path_factory.mktemp("broker"), short_lived=True, start_timeout_s=240) as running:
         yield running
 
 

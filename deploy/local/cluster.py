@@ -10,6 +10,8 @@ from deploy.local import ports
 from deploy.local.broker import LocalBroker, new_cluster_id
 
 NODES = 3
+START_TIMEOUT_S = 240.0
+"""None answers before most of them run; on a busy machine three take long."""
 
 
 class LocalCluster:
@@ -30,6 +32,7 @@ class LocalCluster:
                 port,
                 heap_mb=heap_mb,
                 short_lived=short_lived,
+                start_timeout_s=START_TIMEOUT_S,
                 settings={**_SETTINGS, "node.id": str(number), "controller.quorum.voters": voters},
                 controller_port=controllers[number - 1],
                 cluster_id=cluster_id,

@@ -32,6 +32,8 @@ def aborted_transactions(settings: Settings) -> Counter[str]:
     found: Counter[str] = Counter()
     try:
         places = [TopicPartition(TOPIC, number) for number in client.partitions_for_topic(TOPIC) or ()]
+        if not places:  # no producer has ever begun one on this broker
+            return found
         client.assign(places)
         client.seek_to_beginning(*places)
         ends = client.end_offsets(places)

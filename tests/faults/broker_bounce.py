@@ -12,7 +12,7 @@ from typing import Literal
 
 from deploy.local.broker import LocalBroker
 from streams.up import last_words
-from tests.faults.broker_stage import Counted, Source, Workers, is_stopped, judge, stage_settings
+from tests.faults.broker_stage import WAIT_S, Counted, Source, Workers, is_stopped, judge, stage_settings
 from tests.runtime.kit import make_counting_topics
 
 Kind = Literal["clean", "hard"]
@@ -38,6 +38,11 @@ class BounceFigures:
     def clean(self) -> bool:
         """Nothing lost, doubled or wrong."""
         return self.counted is not None and self.counted.clean
+
+
+def own_broker(directory: Path) -> LocalBroker:
+    """A broker that may go away: the others go on with one of their own."""
+    return LocalBroker(directory, short_lived=True, heap_mb=256, start_timeout_s=WAIT_S)
 
 
 def bounce(broker: LocalBroker, kind: Kind, meanwhile: Callable[[], None] = lambda: None) -> None:

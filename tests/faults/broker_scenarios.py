@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from deploy.local.broker import LocalBroker
 from deploy.local.cluster import LocalCluster
-from tests.faults.broker_bounce import BounceFigures, Kind, bounce, under_load, while_it_stands
+from tests.faults.broker_bounce import BounceFigures, Kind, bounce, own_broker, under_load, while_it_stands
 from tests.faults.broker_leaders import OFFICES, leaders_die
 from tests.faults.broker_stage import Counted
 from tests.faults.broker_zombie import zombie
@@ -31,19 +26,13 @@ POINTS: dict[str, Kind] = {
     "answer_lost:20": "hard",
 }
 STORM_CHANGES, STORM_BETWEEN_S = 20, (1.0, 20.0)
+CONTROL_BETWEEN_S = (0.5, 4.0)
 STARVED_S_MAX = 30.0
 
 
-@dataclass
-class NotedFigures(Figures):
-    """With what else the scenario has measured."""
-
-    notes: dict[str, Any] = field(default_factory=dict)
-
-
-def noted(counted: Counted, kills: int, restarts: list[str], **notes: Any) -> NotedFigures:
+def noted(counted: Counted, kills: int, restarts: list[str], **notes: Any) -> Figures:
     """Figures of a run of the counting stage."""
-    return NotedFigures(
+    return Figures(
         counted.records_in, counted.lost, counted.duplicated, counted.wrong, kills, 0, restarts=restarts, notes=notes
     )
 
@@ -76,7 +65,7 @@ def _zombie(ground: Ground, point: str, *, same_name: bool = False) -> Figures:
 @scenario("broker-bounces")
 def bounces(ground: Ground) -> Figures:
     """Five bounces of the broker under load."""
-    with _broker(ground) as broker:
+    with own_broker(ground.directory / "own-broker") as broker:
         return _bounced(under_load(broker, ground.prefix, ground.directory, BOUNCES))
 
 
@@ -84,7 +73,7 @@ def bounces(ground: Ground) -> Figures:
 def bounces_at_points(ground: Ground) -> Figures:
     """A bounce while a worker starts, restores, or commits."""
     total = noted(Counted(0, 0, 0, 0, 0.0), 0, [], counting_after_s={})
-    with _broker(ground) as broker:
+    with own_broker(ground.directory / "own-broker") as broker:
         for place, (point, kind) in enumerate(POINTS.items()):
             directory = ground.directory / f"point-{place}"
             one = _bounced(while_it_stands(broker, f"{ground.prefix}-{place}", directory, point, kind))
@@ -95,7 +84,7 @@ def bounces_at_points(ground: Ground) -> Figures:
     return total
 
 
-def _bounced(found: BounceFigures) -> NotedFigures:
+def _bounced(found: BounceFigures) -> Figures:
     assert found.counted is not None
     return noted(
         found.counted, len(found.kinds), found.last_words, counting_after_s=found.counting_after_s, kinds=found.kinds
@@ -107,7 +96,7 @@ def bounces_of_the_pipeline(ground: Ground) -> Figures:
     """``cuepoint up`` with all stages and the sink, left alone with a broker that goes away five times."""
     retailer = ground.retailer
     step = (retailer.last_ms - retailer.first_ms) // (len(BOUNCES) + 1)
-    with _broker(ground) as broker:
+    with own_broker(ground.directory / "own-broker") as broker:
         pipeline = Pipeline(fault_settings(broker, ground.prefix, ground.directory), workers=0, sink=False)
         pipeline.add("up", ["-m", "streams.cli", "up", "--workers", "2"])
         pipeline.add("sink", ["-m", "streams.cli", "sink"]).held_down = True
@@ -133,7 +122,7 @@ def leaders(ground: Ground) -> Figures:
 @scenario("rebalance-storm")
 def a_storm(ground: Ground) -> Figures:
     """Workers join and leave 20 times, 1 to 20 s apart."""
-    found = _storm(ground)
+    found = _storm(ground, STORM_BETWEEN_S)
     assert found.starved_s < STARVED_S_MAX, f"a partition committed nothing for {found.starved_s:.1f} s"
     return _stormed(found)
 
@@ -147,16 +136,16 @@ def a_rolling_restart(ground: Ground) -> Figures:
 
 
 def without_refusals(ground: Ground) -> Figures:
-    """The control: the same storm, and every batch is taken as it comes."""
-    return _stormed(_storm(ground, accept_all=True))
+    """The control: such a storm, a quicker one, in which every batch is taken as it comes."""
+    return _stormed(_storm(ground, CONTROL_BETWEEN_S, accept_all=True))
 
 
 CONTROLS["without-refusals"] = without_refusals
 
 
-def _storm(ground: Ground, *, accept_all: bool = False) -> StormFigures:
+def _storm(ground: Ground, between_s: tuple[float, float], *, accept_all: bool = False) -> StormFigures:
     servers, changes = ground.broker.bootstrap_servers, STORM_CHANGES
-    return storm(servers, ground.prefix, ground.directory, changes, STORM_BETWEEN_S, accept_all=accept_all)
+    return storm(servers, ground.prefix, ground.directory, changes, between_s, accept_all=accept_all)
 
 
 def _stormed(found: StormFigures) -> Figures:
@@ -169,11 +158,3 @@ def _stormed(found: StormFigures) -> Figures:
         batches_refused=found.refused,
         starved_s=found.starved_s,
     )
-
-
-@contextmanager
-def _broker(ground: Ground) -> Iterator[LocalBroker]:
-    """A broker that may go away: the others go on with the one that all scenarios share."""
-    directory: Path = ground.directory / "own-broker"
-    with LocalBroker(directory, short_lived=True, heap_mb=256) as broker:
-        yield broker

@@ -20,7 +20,9 @@ import click
 from rich.console import Console
 
 from deploy.local.broker import LocalBroker
+from tests.faults import broker_scenarios, disk_run, input_run, merge_run, replay_run  # noqa: F401  they add theirs
 from tests.faults.chaos_report import SEEDED, Runs, fingerprint, finished, line_of, summary, table, write
+from tests.faults.kit import WAIT_S
 from tests.faults.scenarios import CONTROLS, SCENARIOS, Ground, Scenario, random_kills
 
 
@@ -55,7 +57,7 @@ def run_all(
     """Run each scenario on one broker, and write the file after each."""
     if not wanted:
         return
-    with LocalBroker(directory / "broker") as broker:
+    with LocalBroker(directory / "broker", start_timeout_s=WAIT_S) as broker:
         ground = Ground(broker, directory)
         for name, scenario in wanted.items():
             began = time.monotonic()

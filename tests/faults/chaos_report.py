@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.table import Table
 
+from streams.runtime.failpoints import FAILPOINTS
 from tests.faults.figures import spread
 from tests.faults.kit import ROOT
 from tests.faults.scenarios import CONTROLS
@@ -59,13 +60,19 @@ def summary(runs: Runs) -> dict[str, Any]:
     """Sums over all runs but the controls, and the spread of times."""
     rows = [row for name, row in runs.items() if name not in CONTROLS and "error" not in row]
     controls = {name: row for name, row in runs.items() if name in CONTROLS and "error" not in row}
+    notes = [row["notes"] for row in rows]
+    died = any(row["kills"] for name, row in runs.items() if name.startswith(SEEDED) and "error" not in row)
+    aborted = sum(row["aborted"] for row in rows)
     return {
-        "ok": bool(runs) and all(is_ok(name, row) for name, row in runs.items()),
+        "ok": bool(runs) and all(is_ok(name, row) for name, row in runs.items()) and (aborted > 0 or not died),
         "seeds": sum(name.startswith(SEEDED) and "error" not in row for name, row in runs.items()),
         "scenarios": sum(not name.startswith(SEEDED) for name in runs),
         **{field: sum(row[field] for row in rows) for field in SUMS},
         "first_decision_s": spread([seconds for row in rows for seconds in row["first_decision_s"]]),
         "restore_s": spread([seconds for row in rows for seconds in row["restore_s"]]),
+        "failpoints_fired": len({point for note in notes for point in note.get("fired", ())}),
+        "batches_refused": sum(note.get("batches_refused", 0) for note in notes),
+        "starved_s": max((note["starved_s"] for note in notes if "starved_s" in note), default=None),
         "unplanned_restarts": sum(len(row["restarts"]) for row in rows),
         "control_lost_or_duplicated": sum(row["lost"] + row["duplicated"] for row in controls.values()),
         "failed": [name for name, row in runs.items() if not is_ok(name, row)],
@@ -99,6 +106,9 @@ def table(report: Mapping[str, Any]) -> Table:
         ("lost or doubled without transactions (control)", report["control_lost_or_duplicated"], "more than 0"),
         ("first decision after a kill, median / p95 (s)", f"{first['median']} / {first['p95']}", ""),
         ("restore of a partition, median / p95 (s)", f"{restore['median']} / {restore['p95']}", ""),
+        (f"named points that fired, of {len(FAILPOINTS)}", report["failpoints_fired"], ""),
+        ("batches refused that were fetched before a rebalance", report["batches_refused"], ""),
+        ("longest time a partition committed nothing in a storm (s)", report["starved_s"], "under 30"),
         ("workers that ended by themselves and were restarted", report["unplanned_restarts"], ""),
         ("failed", ", ".join(report["failed"]) or "none", "none"),
         ("seconds", report["seconds"], ""),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from random import Random
 
 from schemas.topics import STAGES
@@ -28,12 +30,13 @@ Plan = dict[str, list[str]]
 """Process -> the failpoints at which its starts die, one after the other. After the last it lives."""
 
 
-def each_twice(random: Random, workers: int) -> Plan:
-    """Every point in every stage, twice in a row; the points of a stage are shared out among its workers."""
+def each_twice(random: Random, workers: int, *, in_every_stage: bool = True) -> Plan:
+    """Every point twice in a row, shared out among the workers: of each stage, or of all stages together."""
     plan: Plan = {"sink": [name for name in shuffled(random, SINK_FAILPOINTS) for _ in range(2)]}
-    for stage in STAGES:
-        for place, name in enumerate(shuffled(random, RUNTIME_FAILPOINTS)):
-            plan.setdefault(f"{stage}-{place % workers}", []).extend(at_some_pass(random, name) for _ in range(2))
+    groups = [[f"{stage}-{number}" for number in range(workers)] for stage in STAGES]
+    for names in groups if in_every_stage else [list(chain(*groups))]:
+        for place, point in enumerate(shuffled(random, RUNTIME_FAILPOINTS)):
+            plan.setdefault(names[place % len(names)], []).extend(at_some_pass(random, point) for _ in range(2))
     return plan
 
 
@@ -68,9 +71,13 @@ def at_some_pass(random: Random, point: str) -> str:
 
 def _restore_later(points: list[str]) -> list[str]:
     """A process that starts for the first time finds an empty changelog, and has nothing to restore."""
-    places = [place for place, point in enumerate(points) if not point.startswith("in_restore")]
+    places = [place for place, point in enumerate(points) if not _restores(point)]
     first = places[0] if places else 0
     return [*points[first:], *points[:first]]
+
+
+def _restores(point: str) -> bool:
+    return point.startswith("in_restore")
 
 
 class Deaths:
@@ -98,6 +105,8 @@ class Deaths:
             if not self._all_at_work():
                 last_start = time.monotonic()
             idle = time.monotonic() - max(last_news, last_start) > IDLE_S
+            if idle and self._end_who_had_nothing_to_restore():
+                last_start = time.monotonic()
             if fed < steps and (idle or fed < steps * self._share()) and self._caught_up(retailer, fed):
                 fed, last_news = fed + 1, time.monotonic()
                 feed.allow(retailer.first_ms + fed * STEP_MS)
@@ -105,9 +114,23 @@ class Deaths:
             assert time.monotonic() - last_news < WAIT_S, f"did not fire: {self._to_come}"
         self._check_logs()
 
+    def fired(self) -> Counter[str]:
+        """How often each point has fired, by the failpoint logs."""
+        return Counter(name for process in self._planned for name in self._log(process))
+
     def _share(self) -> float:
         """How much of the input the slowest needs for his next death, were all deaths equal."""
         return min(1 - (len(self._to_come[name]) - 1) / len(points) for name, points in self._planned.items())
+
+    def _end_who_had_nothing_to_restore(self) -> bool:
+        """Kill those who are to die in a restore and have none behind them: what they have written since then is one.
+
+        So it is where a local store had everything, as after a death before the first outputs. Whether there was one.
+        """
+        waiting = [self._pipeline[name] for name, points in self._to_come.items() if points and _restores(points[0])]
+        for process in waiting:
+            process.kill()
+        return bool(waiting)
 
     def _all_at_work(self) -> bool:
         """Whether everybody who has to die has come as far as its work."""
@@ -141,5 +164,7 @@ class Deaths:
     def _check_logs(self) -> None:
         """Each process has written the point into its failpoint log before it died there."""
         for name, points in self._planned.items():
-            fired = self._pipeline[name].failpoint_log.read_text().split()
-            assert fired == [point.partition(":")[0] for point in points], name
+            assert self._log(name) == [point.partition(":")[0] for point in points], name
+
+    def _log(self, name: str) -> list[str]:
+        return self._pipeline[name].failpoint_log.read_text().split()

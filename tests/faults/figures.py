@@ -46,6 +46,8 @@ class Figures:
     restarts: list[str] = field(default_factory=list)
     """Deaths that nobody had planned, as a fenced worker's."""
     examples: list[str] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What else the run has measured."""
 
     @property
     def clean(self) -> bool:

@@ -15,7 +15,6 @@ LONG_ABSENCE_EVERY = 10
 """Of so many kills, counted over all seeds, one keeps its victim away for longer than the session timeout."""
 FIRST_SHARE, LAST_SHARE = 0.15, 0.85
 """Kills fall between these shares of the history: before there is nothing to decide, afterwards nothing any more."""
-BURST_KILLS = 30
 
 
 class Killer:
@@ -70,7 +69,7 @@ def kill_at_random(pipeline: Pipeline, feed: Feed, retailer: Retailer, seed: int
     return killer.kills
 
 
-def burst(pipeline: Pipeline, feed: Feed, retailer: Retailer, seed: int, count: int = BURST_KILLS) -> list[Kill]:
+def burst(pipeline: Pipeline, feed: Feed, retailer: Retailer, seed: int, count: int) -> list[Kill]:
     """So many kills at 0.1 to 1 s apart, whoever it hits: some have only just been started, some hold everything."""
     random, killer = Random(seed), Killer(pipeline)
     moment = retailer.first_ms + int(FIRST_SHARE * (retailer.last_ms - retailer.first_ms))

@@ -19,7 +19,7 @@ WORKERS_MAX = 4
 KILL_SHARE = 0.3
 """Of the leaving workers, those that go by kill -9 and are missed only when their session ends."""
 RECORDS_MORE = 300
-ROLLING_SESSION_S = 60.0
+ROLLING_SESSION_S = 240.0
 """Longer than a restart takes on a busy machine."""
 
 

@@ -130,10 +130,15 @@ def replay(ground: Ground) -> Figures:
     """The same log by three groups: a byte that differs, or is elsewhere, is wrong."""
     first = run_first(ground.broker, ground.prefix, ground.directory / "first", ground.retailer)
     found = Verdict(first.figures.records_in, first.figures.lost, first.figures.duplicated, first.figures.wrong)
+    transactions_by_workers = {}
     for number, way in enumerate(WAYS):
         again = run_decide(ground.broker, f"{ground.prefix}-{number}", ground.directory / str(number), first, way)
         _expect(found, again.decisions.items(), first.decisions)
-    return Figures(found.records_in, found.lost, found.duplicated, found.wrong, 0, 0, examples=found.examples)
+        transactions_by_workers[way.workers] = again.transactions
+    notes = {"transactions_by_workers": transactions_by_workers}
+    return Figures(
+        found.records_in, found.lost, found.duplicated, found.wrong, 0, 0, examples=found.examples, notes=notes
+    )
 
 
 def _expect(found: Verdict, decisions: Iterable[tuple[int, list[Row]]], wanted: Log) -> None:

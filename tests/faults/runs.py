@@ -40,9 +40,9 @@ def run_random(broker: LocalBroker, prefix: str, directory: Path, retailer: Reta
     return run(broker, prefix, directory, retailer, lambda *at: kill_at_random(*at, retailer, seed), **changes)
 
 
-def run_burst(broker: LocalBroker, prefix: str, directory: Path, retailer: Retailer, seed: int) -> Figures:
+def run_burst(broker: LocalBroker, prefix: str, directory: Path, retailer: Retailer, seed: int, count: int) -> Figures:
     """A burst of kills, see ``random_kills.burst``."""
-    found = run(broker, prefix, directory, retailer, lambda *at: burst(*at, retailer, seed))
+    found = run(broker, prefix, directory, retailer, lambda *at: burst(*at, retailer, seed, count))
     found.first_decision_s.clear()  # the next kills were in its way
     return found
 
@@ -67,4 +67,5 @@ def run_failpoints(
             deaths.carry_out(feed, retailer)
         found = figures(pipeline, retailer, deaths.kills)
     found.first_decision_s.clear()  # the input waited for the deaths, not only the decisions
+    found.notes["fired"] = dict(deaths.fired())
     return found

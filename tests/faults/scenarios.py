@@ -1,4 +1,4 @@
-"""The scenarios of ``make chaos``: name -> what gives its figures. A test file adds its own with ``@scenario``."""
+"""The scenarios of ``make chaos``: name -> what gives its figures. Other modules add theirs with ``@scenario``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.faults.retailer import Retailer, make_retailer
 
 CUSTOMERS, DAYS, SEED = 120, 60, 1
 PAIRS = 20
+BURST_KILLS = 30
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Ground:
     def of(self, name: str) -> Ground:
         """The same broker and retailer for another scenario."""
         ground = Ground(self.broker, self.directory / name, f"chaos-{name}")
+        ground.directory.mkdir()
         ground.__dict__["retailer"] = self.retailer
         return ground
 
@@ -78,7 +80,7 @@ def failpoint_pairs(ground: Ground) -> Figures:
 @scenario("burst")
 def a_burst(ground: Ground) -> Figures:
     """30 kills, 0.1 to 1 s apart."""
-    return runs.run_burst(ground.broker, ground.prefix, ground.directory, ground.retailer, SEED)
+    return runs.run_burst(ground.broker, ground.prefix, ground.directory, ground.retailer, SEED, BURST_KILLS)
 
 
 def random_kills(seed: int) -> Scenario:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.faults.chaos_report import fingerprint, finished, is_ok, line_of, summary, write
+from tests.faults import chaos
+from tests.faults.chaos_report import fingerprint, finished, is_ok, line_of, summary, table, write
 from tests.faults.figures import Figures
 
 CONTROL = "without-transactions"
@@ -44,6 +46,19 @@ def test_one_wrong_record_is_a_failure_and_so_is_a_control_that_sees_nothing() -
     assert not summary({})["ok"]
 
 
+def test_kills_of_which_none_fell_into_a_transaction_show_nothing() -> None:
+    assert summary({"random-kills-0": row(aborted=1)})["ok"]
+    assert not summary({"random-kills-0": row(aborted=0)})["ok"]
+
+
+def test_what_scenarios_note_is_in_the_table() -> None:
+    first = row(notes={"fired": {"in_restore": 2, "after_commit": 2}})
+    second = row(notes={"fired": {"in_restore": 1}, "batches_refused": 7, "starved_s": 4.5})
+    report = summary({"failpoints": first, "rebalance-storm": second})
+    assert (report["failpoints_fired"], report["batches_refused"], report["starved_s"]) == (2, 7, 4.5)
+    assert {"2", "7", "4.5"} <= set(table(report).columns[1].cells)
+
+
 def test_runs_that_have_ended_are_kept_for_the_same_code_only(tmp_path: Path) -> None:
     out = tmp_path / "out" / "chaos.json"
     code = fingerprint()
@@ -52,6 +67,14 @@ def test_runs_that_have_ended_are_kept_for_the_same_code_only(tmp_path: Path) ->
     assert finished(out, code) == {"calm": row()}
     assert finished(out, "of another code") == {}
     assert fingerprint() == code
+
+
+def test_every_scenario_that_is_written_down_is_run() -> None:
+    sources = [path.read_text() for path in Path(__file__).parent.glob("*.py")]
+    for pattern, known in ((r'^@scenario\("(.+)"\)', chaos.SCENARIOS), (r'^CONTROLS\["(.+)"\] = ', chaos.CONTROLS)):
+        written = [name for source in sources for name in re.findall(pattern, source, re.MULTILINE)]
+        assert len(written) > 1
+        assert set(written) == set(known)
 
 
 def test_a_failure_says_what_is_wrong() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from kafka import KafkaProducer
 
 from deploy.local.broker import LocalBroker
@@ -19,7 +18,6 @@ from tests.faults.runs import run_failpoints
 from tests.faults.verdict import Verdict
 
 
-@pytest.mark.timeout(900)
 def test_without_transactions_the_same_deaths_lose_or_double(
     broker: LocalBroker, prefix: str, tmp_path: Path, retailer: Retailer
 ) -> None:

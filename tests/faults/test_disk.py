@@ -96,7 +96,7 @@ def test_a_damaged_log_is_refused_and_everything_is_read_again(written: Settings
 def test_nothing_is_lost_with_torn_logs_and_lost_state_directories(
     broker: LocalBroker, prefix: str, tmp_path: Path, retailer: Retailer
 ) -> None:
-    run = run_torn(broker, prefix, tmp_path, retailer)
+    run = run_torn(broker, prefix, tmp_path, retailer, deaths=3)
     print(f"\n{run}")
     assert run.figures.clean, run.figures.examples
     assert run.torn, "there was no log to tear"
@@ -105,7 +105,7 @@ def test_nothing_is_lost_with_torn_logs_and_lost_state_directories(
 def test_truncated_stores_are_made_again_and_nothing_is_lost(
     broker: LocalBroker, prefix: str, tmp_path: Path, retailer: Retailer
 ) -> None:
-    run = run_truncated(broker, prefix, tmp_path, retailer, deaths=3)
+    run = run_truncated(broker, prefix, tmp_path, retailer, deaths=2)
     print(f"\n{run}")
     assert run.figures.clean, run.figures.examples
     assert run.discarded, "no store was so damaged that it had to be made again"
