@@ -12,7 +12,8 @@ import msgspec
 
 from benchmarks.pipeline.copies import TOKEN
 
-_NUMBER = re.compile(r"(?<=-)[0-9a-f]{8}")
+_NUMBER = re.compile(r"(?<=-)[0-9a-f]{8}|[0-9a-f]{8}$")
+"""Of a copy: behind a hyphen, or at the end of a hash."""
 _FIELDS = ("customer_id", "campaign", "episode", "step", "outcome", "reason", "due_at", "decided_at")
 EXAMPLES_MAX = 40
 Name = tuple[Any, ...]
