@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks import pipeline
+from benchmarks.beginning import begin
 from benchmarks.fold import latency, rounds
 from benchmarks.fold.engines import bench_environment_missing
 from benchmarks.fold.lab import Lab
-from benchmarks.rows import Options, Row, not_run, quiet_clients, show, write
+from benchmarks.rows import Options, Row, not_run, show, write
 from deploy.local.broker import LocalBroker
 from streams.errors import CuepointError
 
@@ -92,7 +93,7 @@ def main() -> int:
     """Run the groups asked for; returns 1 when something could not be run. Falling short is said, and no failure: how
     fast a machine is depends on what else it does."""
     arguments = _arguments()
-    quiet_clients()
+    begin()
     began = time.monotonic()
     rows: list[Row] = []
     facts: dict[str, Any] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import operator
 import os
 import platform
@@ -79,11 +78,6 @@ def measured(
     """A row whose ``ok`` follows from ``reach``. Raises ValueError when ``reach`` is not of the form told in ``Row``,
     or bounds a ratio that is not there."""
     return Row(name, value, unit, against, ratio, reach, not reach or reached(value, ratio, reach), spread, note)
-
-
-def quiet_clients() -> None:
-    """Keep what the client says of each retry out of the table: new topics have no leader for a moment."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 def not_run(name: str, why: str, reach: str = "") -> Row:

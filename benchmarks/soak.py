@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.beginning import begin
 from benchmarks.fold.engines import BENCH_PYTHON
 from benchmarks.pipeline.bench import Bench
 from benchmarks.pipeline.load import Load, Story, placed_tables, story
@@ -26,7 +27,7 @@ from benchmarks.pipeline.outcome import Verdict, judge
 from benchmarks.pipeline.soak_rows import rows
 from benchmarks.pipeline.watch import Watcher
 from benchmarks.pipeline.whole import run_whole
-from benchmarks.rows import Options, quiet_clients, show
+from benchmarks.rows import Options, show
 from benchmarks.rows import write as write_rows
 from deploy.local.broker import LocalBroker
 from schemas.base import from_ms
@@ -41,8 +42,8 @@ from streams.up import Fleet, stage_arguments
 
 MINUTES = 30.0
 KILL_EVERY_S = 300.0
-KILLS_MIN = 3
-"""Of a run that is too short for a kill every five minutes."""
+KILLS_MIN, KILL_EVERY_S_MIN = 3, 40.0
+"""Of a run that is too short for a kill every five minutes; but a process has to get on between two."""
 SAMPLE_EVERY_S = 5.0
 POLL_S = 0.2
 LOAD_SHARE = 0.5
@@ -77,7 +78,7 @@ def _run(bench: Bench, settings: Settings, load: Load, end: int, minutes: float)
     """Processes, load, kills and samples, until everything is decided."""
     os.environ[INSTANCE_ENV] = "soak"  # one worker a stage: it takes its partitions back at once when it was killed
     watcher = Watcher(settings)
-    kill_every_s = min(KILL_EVERY_S, minutes * 60 / (KILLS_MIN + 1))
+    kill_every_s = max(KILL_EVERY_S_MIN, min(KILL_EVERY_S, minutes * 60 / (KILLS_MIN + 1)))
     try:
         with Fleet(settings, stage_arguments(), bench.say) as fleet:
             load.start()
@@ -124,7 +125,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, help="lines a second instead of half of the measured maximum")
     parser.add_argument("--out", type=Path, default=Path("out/soak.json"), help="the file; the picture lies beside it")
     chosen = parser.parse_args()
-    quiet_clients()
+    begin()
     directory = Path(tempfile.mkdtemp(prefix="cuepoint-soak-"))
     try:
         with LocalBroker(directory / "broker", heap_mb=1_024, disk_free_mb_min=8_000) as broker:

@@ -29,7 +29,7 @@ def plot(soak: dict[str, Any], picture: Path) -> None:
     lag.set_ylabel("lag, seconds of input")
     lag.set_xlabel("minutes")
     for axes in (memory, lag):
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, axes.get_ylim()[1] * 1.2)  # room for the legend
         axes.grid(alpha=0.3)
         for at_s, _ in soak["kills"]:
             axes.axvline(at_s / 60, color="black", linestyle=":", linewidth=0.8)

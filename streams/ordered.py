@@ -57,6 +57,9 @@ class OrderedTask(ABC):
         self.advancing = False
         """Whether ``advance`` has to be called before more is read."""
         self._unsaved = False
+        self._save_due = False
+        self._untold = False
+        """Something is to be said at the next tick, even if nothing more is read."""
 
     @abstractmethod
     def accept(self, event: Envelope, offset: int, again: bool) -> None:
@@ -69,6 +72,10 @@ class OrderedTask(ABC):
     @abstractmethod
     def first_waiting(self) -> int | None:
         """The lowest offset that waits in the buffer."""
+
+    @abstractmethod
+    def changed(self) -> bool:
+        """Whether there is something to write beside the position."""
 
     @abstractmethod
     def collect(self, effects: Effects) -> None:
@@ -95,6 +102,7 @@ class OrderedTask(ABC):
             self._next = position.first
             self._stored_next = position.next
             self.clock.load(position.marks)
+            self._untold = True
         self.restore(table, position)
         clock = self.clock.value
         self.advancing = self.advancing or (clock is not None and tuple(self.through()) < (clock,))
@@ -107,15 +115,21 @@ class OrderedTask(ABC):
         """See ``streams.task.Task``."""
         self._inbox.extend(records)
 
-    def tick(self, now_ms: int, caught_up: frozenset[str]) -> None:  # noqa: B027
-        """Nothing: time comes in through marks only."""
+    def tick(self, now_ms: int, caught_up: frozenset[str]) -> None:
+        """What was read since the last transaction is due to be saved. Time comes in through marks only."""
+        self._unsaved = self._unsaved or (self._untold and not self._rereading)
+        self._save_due = self._unsaved
 
     def held(self) -> frozenset[str]:
         """See ``streams.task.Task``."""
         return frozenset({self.topic}) if len(self._inbox) > INBOX_MAX else frozenset()
 
     def step(self, budget: int) -> Effects:
-        """See ``streams.task.Task``. A clock that moved is followed to its end or the budget before more is read."""
+        """See ``streams.task.Task``. A clock that moved is followed to its end or the budget before more is read.
+
+        Events that only began to wait make no transaction of their own: a restart reads them again. The position
+        follows with the next change, or the next tick.
+        """
         left = budget
         while left > 0 and (self._may_advance or self._inbox):
             if self._may_advance:
@@ -130,11 +144,11 @@ class OrderedTask(ABC):
             else:
                 left -= self._read(left)
         effects = Effects(more=self._may_advance or bool(self._inbox))
-        if self._unsaved:
+        if self._unsaved and (self._save_due or self.changed()):
             self.collect(effects)
             effects.state.append((POSITION_KEY, self._position()))
             effects.offsets[self.topic] = self._next
-            self._unsaved = False
+            self._unsaved = self._save_due = False
         return effects
 
     @property

@@ -11,6 +11,8 @@ from streams.task import Out
 
 BEGINNING = -(1 << 62)
 """Complete until nothing: no record and no mark has been seen."""
+TELL_MS = 1_000
+"""A clock that moved by less is told with the next tick: live it moves all the time."""
 _encoder = msgspec.json.Encoder()
 
 

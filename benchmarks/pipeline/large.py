@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.beginning import begin
 from benchmarks.pipeline.bench import Bench
 from benchmarks.pipeline.copies import copied_events, copied_log, copied_tables, customers_in, renameable
 from benchmarks.pipeline.decide import restore, run_on, topics
@@ -64,6 +65,7 @@ def rows(bench: Bench, customers: int) -> list[Row]:
 
 def main() -> int:
     """Run it; returns 0 when memory stays within its bound."""
+    begin()
     parser = argparse.ArgumentParser(prog="benchmarks.pipeline.large", description=__doc__)
     parser.add_argument("--customers", type=int, default=CUSTOMERS)
     parser.add_argument("--out", type=Path, default=Path("out/bench-large.json"), help="the file of the rows")

@@ -5,26 +5,32 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from benchmarks.pipeline.copies import TOKEN
 
-_NUMBER = re.compile(r"(?<=-)[0-9a-f]{8}")
+_NUMBER = re.compile(r"(?<=-)[0-9a-f]{8}|[0-9a-f]{8}$")
+"""Of a copy: behind a hyphen, or at the end of a hash."""
 _FIELDS = ("customer_id", "campaign", "episode", "step", "outcome", "reason", "due_at", "decided_at")
+EXAMPLES_MAX = 40
 Name = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Decisions over all copies. ``wrong``: decisions that the run without faults did not make at all."""
+    """Decisions over all copies. ``wrong``: decisions that the run without faults did not make at all.
+
+    ``examples``: some of the wrong ones, as (copy, fields that are compared).
+    """
 
     expected: int
     lost: int
     duplicated: int
     wrong: int
+    examples: list[tuple[str, Name]] = field(default_factory=list)
 
 
 def judge(expected: Iterable[bytes], found: Iterable[bytes], copies: int) -> Verdict:
@@ -36,12 +42,15 @@ def judge(expected: Iterable[bytes], found: Iterable[bytes], copies: int) -> Ver
     one = Counter(_name(value)[1] for value in expected)
     seen: Counter[tuple[str, Name]] = Counter(_name(value) for value in found)
     lost, duplicated, wrong = one.total() * copies, 0, 0
-    for (_, name), times in seen.items():
+    examples: list[tuple[str, Name]] = []
+    for (copy, name), times in seen.items():
         wanted = one.get(name, 0)
         lost -= min(times, wanted)
         duplicated += max(0, times - wanted) if wanted else 0
         wrong += times if not wanted else 0
-    return Verdict(one.total() * copies, lost, duplicated, wrong)
+        if not wanted and len(examples) < EXAMPLES_MAX:
+            examples.append((copy, name))
+    return Verdict(one.total() * copies, lost, duplicated, wrong, examples)
 
 
 def _name(value: bytes) -> tuple[str, Name]:

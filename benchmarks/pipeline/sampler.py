@@ -16,12 +16,14 @@ INTERVAL_S = 0.004
 OTHER = "other"
 RULES: tuple[tuple[str, str, str], ...] = (
     ("streams/runtime/transactions.py", "_send", "produce"),
+    ("streams/runtime/transactions.py", "_fill", "produce"),
     ("streams/runtime/transactions.py", "", "commit"),
     ("aiokafka/producer/message_accumulator.py", "", "produce"),
     ("aiokafka/record/", "append", "produce"),
     ("aiokafka/producer/", "", "commit"),
     ("aiokafka/consumer/", "", "fetch"),
     ("streams/runtime/transport.py", "", "fetch"),
+    ("streams/runtime/fetched.py", "", "fetch"),
     ("aiokafka/", "", "connections"),
     ("streams/wire.py", "decode_", "decode"),
     ("streams/wire.py", "encode_", "encode"),

@@ -19,7 +19,7 @@ from streams.decide.rules import BROADCAST
 from streams.decide.state import NO_WAKE, CustomerState, decode_state, encode_state, wake_of
 from streams.decide.state_cache import StateCache
 from streams.ordered import OrderedTask, Position
-from streams.progress import Counts, progress_record
+from streams.progress import BEGINNING, TELL_MS, Counts, progress_record
 from streams.reorder import ReorderBuffer, key_of
 from streams.table import MemoryTable
 from streams.task import Effects, Out, Table
@@ -55,6 +55,7 @@ class DecideTask(OrderedTask):
         self._customers = 0
         self._waits: dict[str, int] = {}
         """``Partition.waits`` as the table has it."""
+        self._told_until = BEGINNING
         self._fold = Partition(self._fetch, self._scan, ReorderBuffer(directory=spill_dir), Alarms(wakes_max))
         self._fold.on_accepted = self._count
 
@@ -131,6 +132,16 @@ class DecideTask(OrderedTask):
         wake = value[:WAKE_BYTES] if value < NO_WAKE else wake_of(value)
         return None if wake == _NEVER else wake
 
+    def changed(self) -> bool:
+        """See ``OrderedTask``."""
+        fold = self._fold
+        made = fold.states.dirty or fold.fold.made or fold.outgoing or fold.kept_rules
+        return bool(made) or fold.waits != self._waits or self._moved_on
+
+    @property
+    def _moved_on(self) -> bool:
+        return self._fold.decided_until >= self._told_until + TELL_MS
+
     def collect(self, effects: Effects) -> None:
         """See ``OrderedTask``."""
         fold = self._fold
@@ -147,8 +158,11 @@ class DecideTask(OrderedTask):
         fold.kept_rules.clear()
         self._collect_states(effects)
         self._collect_waits(effects)
-        effects.records.append(self._progress())
-        self._report()
+        self._untold = not (self._save_due or self._moved_on)
+        if not self._untold:
+            self._told_until = fold.decided_until
+            effects.records.append(self._progress())
+            self._report()
 
     def _collect_states(self, effects: Effects) -> None:
         """Encode what has changed; then forget what the table has: the longest unchanged states, and far wakes."""

@@ -13,7 +13,7 @@ from schemas.envelope import Envelope
 from streams import metrics
 from streams.identity.table import IdentityTable, Link
 from streams.ordered import OrderedTask, Position, mark_records
-from streams.progress import BEGINNING, Counts, progress_record
+from streams.progress import BEGINNING, TELL_MS, Counts, progress_record
 from streams.reorder import ReorderBuffer, key_of
 from streams.table import MemoryTable
 from streams.task import Effects, Out, Table
@@ -81,6 +81,7 @@ class IdentityTask(OrderedTask):
         self._table: Table = MemoryTable()
         self._fold = IdentityFold(ReorderBuffer(directory=spill_dir), self._fetch)
         self._told: dict[str, int] = {}
+        self._mark_due = False
 
     def accept(self, event: Envelope, offset: int, again: bool) -> None:
         """See ``OrderedTask``."""
@@ -103,6 +104,15 @@ class IdentityTask(OrderedTask):
         self._table = table
         if position is not None:
             self._fold.through = tuple(position.through)
+
+    def tick(self, now_ms: int, caught_up: frozenset[str]) -> None:
+        """See ``OrderedTask``. A mark is due too: live at most one a tick says less than that a while has passed."""
+        super().tick(now_ms, caught_up)
+        self._mark_due = True
+
+    def changed(self) -> bool:
+        """See ``OrderedTask``."""
+        return bool(self._fold.outgoing or self._fold.table.dirty) or self._moved(self._until())
 
     def collect(self, effects: Effects) -> None:
         """See ``OrderedTask``. The mark goes last: what it calls complete lies before it."""
@@ -127,13 +137,23 @@ class IdentityTask(OrderedTask):
         value = self._table.get(identifier.encode())
         return None if value is None else _decoder.decode(value)
 
-    def _mark(self, effects: Effects) -> None:
+    def _until(self) -> dict[str, int]:
         reached = self._fold.through[0]
-        until = {source: min(moment, reached) for source, moment in self.clock.until().items()}
-        if until != self._told:
-            self._told = until
+        return {source: min(moment, reached) for source, moment in self.clock.until().items()}
+
+    def _moved(self, until: dict[str, int]) -> bool:
+        """Whether a mark says something new: at a tick anything, else a source that is complete a while further."""
+        if self._mark_due:
+            return until != self._told
+        return any(moment >= self._told.get(source, BEGINNING) + TELL_MS for source, moment in until.items())
+
+    def _mark(self, effects: Effects) -> None:
+        until = self._until()
+        self._untold = until != self._told and not self._moved(until)
+        if self._moved(until):
+            self._told, self._mark_due = until, False
             mark = Mark("identity", self.partition, self.partitions, until, self.clock.free())
             effects.records += mark_records(mark, ("customer-events",), self.partitions)
             effects.records.append(
-                progress_record("identity", self.partition, reached, Counts(), waiting=len(self._fold))
+                progress_record("identity", self.partition, self._fold.through[0], Counts(), waiting=len(self._fold))
             )

@@ -22,7 +22,7 @@ from streams.intake.route import TO_ALL
 from streams.intake.stamp import replay_times
 from streams.intake.validate import Rejection
 from streams.ordered import POSITION_KEY, mark_records
-from streams.progress import BEGINNING, Counts, progress_record
+from streams.progress import BEGINNING, TELL_MS, Counts, progress_record
 from streams.task import Effects, Out, Record, Table
 from streams.upgrade import POSITION_VERSION, read_position
 from streams.wire import Mark, encode_envelope, partition_of
@@ -58,7 +58,11 @@ class IntakeTask:
         self._stopped: dict[str, str] = {}
         self._inbox: dict[str, deque[Record]] = {topic.name: deque() for topic in INPUTS}
         self._may_mark = True
+        self._tell_due = True
         self._unsaved = False
+        self._told_clock = BEGINNING
+        self._untold = False
+        """Something was written without a record of the progress."""
         self._idle_with_stop = False
 
     def load(self, table: Table) -> None:
@@ -67,6 +71,7 @@ class IntakeTask:
         if stored is None:
             return
         state = read_position(stored, _decoder, f"intake partition {self.partition}")
+        self._untold = True
         self._mode = state["mode"]
         self._until.update(state["until"])
         self._offsets = state["offsets"]
@@ -90,7 +95,8 @@ class IntakeTask:
             for source in SOURCES:
                 if source in caught_up and not self._inbox[source]:
                     self._raise_until(source, now_ms - self._lateness[source])
-        self._may_mark = True
+        self._may_mark = self._tell_due = True
+        self._unsaved = self._unsaved or self._untold
 
     def held(self) -> frozenset[str]:
         """Before the mode is known, everything but control; then what is full."""
@@ -114,10 +120,18 @@ class IntakeTask:
         if self._unsaved:
             effects.state.append((POSITION_KEY, self._position()))
             effects.offsets.update(self._offsets)
-            effects.records.append(progress_record("intake", self.partition, self._clock(), self.counts))
-            self._report()
+            self._tell(effects)
             self._unsaved = False
         return effects
+
+    def _tell(self, effects: Effects) -> None:
+        """The progress: when the clock has moved on, else with the next tick."""
+        clock = self._clock()
+        self._untold = not (self._tell_due or clock >= self._told_clock + TELL_MS)
+        if not self._untold:
+            self._told_clock, self._tell_due = clock, False
+            effects.records.append(progress_record("intake", self.partition, clock, self.counts))
+            self._report()
 
     def _work(self, effects: Effects, budget: int) -> bool:
         """Work off sources, the slowest first; True when the budget ended it."""

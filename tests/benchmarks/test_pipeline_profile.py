@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -26,10 +26,9 @@ def test_every_rule_names_code_that_is_there(part: str) -> None:
         assert (ROOT / part).exists()
     else:
         package, _, rest = part.partition("/")
-        spec = importlib.util.find_spec(package)
-        assert spec is not None
-        assert spec.origin is not None
-        assert (Path(spec.origin).parent / rest).exists()
+        found = import_module(package).__file__  # Faust puts another module in its own place: one without a spec
+        assert found is not None
+        assert (Path(found).parent / rest).exists()
 
 
 def test_the_first_rule_that_fits_counts() -> None:

@@ -24,6 +24,8 @@ from streams.table import wake_of
 from streams.task import Effects, Out, Record, Task
 
 Place = tuple[str, int]
+TICK_SHARE = 0.2
+"""Rounds with a tick, beside those without new records."""
 
 
 class MemoryLog:
@@ -125,6 +127,8 @@ class Runner:
                 self._task.take(topic, batch)
                 self._read[topic] = batch[-1].offset + 1
                 moved = True
+        if chance.random() < TICK_SHARE or not moved:
+            self._task.tick(0, frozenset())
         until_crash = chance.choice((0, 0, 1, 2, 4)) if crash else None
         while True:
             effects = self._task.step(budget)

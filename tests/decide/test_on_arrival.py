@@ -184,7 +184,8 @@ def live_log(tmp_path_factory: pytest.TempPathFactory) -> MemoryLog:
     campaigns = CampaignSet((*at_once, *others), content.brands)
     assert backtest_lines(merged(directory), campaigns, SETTINGS.replay_lateness).outcomes
     whole = input_log(SETTINGS, campaigns, directory)
-    run(whole, SETTINGS, [place for place in all_stages(SETTINGS) if place[0] != "decide"], random.Random(1))
+    before = [place for place in all_stages(SETTINGS) if place[0] != "decide"]
+    run(whole, SETTINGS, before, random.Random(1), records_max=20)
     log = MemoryLog()
     live = Envelope("live", "control", "control", "*", 0, 0, data={"kind": "live", "from": 0})
     for number in range(SETTINGS.partitions):

@@ -30,9 +30,9 @@ class Case:
     lateness_ms: dict[str, int]
     until_ms: int | None = None
 
-    def __repr__(self) -> str:
-        """Short: Hypothesis shows it for each example, and what fails is shown as a minimal history."""
-        return f"Case({sum(map(len, self.history.values()))} records, {len(self.campaigns)} campaigns)"
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Short: Hypothesis prints every example, and what fails is shown as a minimal history."""
+        printer.text(f"Case({sum(map(len, self.history.values()))} records, {len(self.campaigns)} campaigns)")
 
 
 def _rename(choose: Chooser, history: Records) -> None:
