@@ -132,21 +132,22 @@ class Partition:
     def advance(self, clock: int, steps: int) -> int:
         """Apply what lies before ``clock``, at most ``steps`` events and timers; the steps taken (fewer: all done)."""
         taken, waiting, alarms, fold = 0, self._waiting, self.alarms, self.fold
+        last = clock - 1
         while taken < steps:
-            first = waiting.next_eff()
-            event_at = clock if first is None else first
-            if self.rearming is not None and not self._more_rules(event_at, clock):
+            if self.rearming is not None and not self._more_rules(clock):
                 taken += self._rearm(steps - taken)
                 continue
-            if event_at >= clock and alarms.first >= clock:
-                self.through = max(self.through, (clock,))
-                return taken
-            if event_at <= alarms.first:
-                eff, zero, rank, name, _, offset, event = waiting.pop()
+            alarm_at = alarms.first
+            entry = waiting.pop_through(alarm_at if alarm_at < last else last)
+            if entry is not None:
+                eff, zero, rank, name, _, offset, event = entry
                 self.through = (eff, zero, rank, name, offset)
                 self._apply(event)
-            else:
+            elif alarm_at < clock:
                 self._wake()
+            else:
+                self.through = max(self.through, (clock,))
+                return taken
             if fold.alarms:
                 self._sound()
             taken += 1
@@ -186,10 +187,11 @@ class Partition:
         if changed:
             self.rearming = (event.eff, "")
 
-    def _more_rules(self, event_at: int, clock: int) -> bool:
+    def _more_rules(self, clock: int) -> bool:
         """Whether the next event changes rules at the same time again: then customers are armed after it, once."""
         assert self.rearming is not None
-        return event_at == self.rearming[0] and event_at < clock and self._waiting.next_type() in RULES
+        event_at = self._waiting.next_eff()
+        return event_at == self.rearming[0] < clock and self._waiting.next_type() in RULES
 
     def _rearm(self, steps: int) -> int:
         """After new rules: arm the next customers, at most ``steps``; the steps taken (fewer: all done).
