@@ -306,8 +306,7 @@ class Partition:
     def _catch_up(self, state: CustomerState) -> None:
         """Apply what was parked, events and timers in their order, until it is done or the customer waits again."""
         parked, state.parked = deque(sorted(state.parked, key=key_of)), []
-        while parked or self._next_alarm(state):
-            alarm = self._next_alarm(state)
+        while (alarm := self._next_alarm(state)) is not None or parked:
             if parked and (alarm is None or parked[0].eff <= alarm[0]):
                 self._apply(parked.popleft())
                 if state.waits_for or self.states.get(state.customer) is not state:

@@ -68,17 +68,17 @@ class Item:
 class RuleSet:
     """Campaigns and brand rules in force together; never changed once made."""
 
-    __slots__ = ("brands", "by_trigger", "campaigns", "version")
+    __slots__ = ("brands", "by_brand", "campaigns", "version")
 
     def __init__(self, campaigns: Mapping[str, Compiled], brands: Mapping[str, Brand], version: int) -> None:
         self.campaigns = dict(campaigns)
         self.brands = dict(brands)
         self.version = version
-        self.by_trigger: dict[tuple[str, str], list[Compiled]] = {}
-        """(brand, occasion) -> campaigns, by id; in this order."""
-        places = sorted((brand, c.occasion, c.id) for c in self.campaigns.values() for brand in c.campaign.brands)
-        for brand, occasion, name in places:
-            self.by_trigger.setdefault((brand, occasion), []).append(self.campaigns[name])
+        self.by_brand: dict[str, dict[str, list[Compiled]]] = {}
+        """Brand -> occasion -> campaigns, occasions and campaigns in the order of their names."""
+        places = sorted((c.occasion, c.id, brand) for c in self.campaigns.values() for brand in c.campaign.brands)
+        for occasion, name, brand in places:
+            self.by_brand.setdefault(brand, {}).setdefault(occasion, []).append(self.campaigns[name])
 
 
 class Rules:

@@ -16,7 +16,6 @@ from streams.decide.rules import Compiled
 from streams.decide.state import DAY_MS, Sent
 from streams.decide.view import View
 
-
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
