@@ -93,6 +93,10 @@ class ReorderBuffer:
         """Type of the first event; None when empty."""
         return self._heap[0][6].type if self._heap else None
 
+    def pop_through(self, moment: int) -> Waiting | None:
+        """Take out the first event; None when it is later than this moment, or there is none."""
+        return self.pop() if self._heap and self._heap[0][0] <= moment else None
+
     def pop(self) -> Waiting:
         """Take out the first event."""
         entry = heapq.heappop(self._heap)

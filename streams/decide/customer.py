@@ -27,6 +27,7 @@ from streams.decide.state import (
 )
 from streams.decide.view import View
 
+_NONE: dict[str, list[Compiled]] = {}
 CONSENT_EVENTS = frozenset({"customer.registered", "customer.updated", "feedback"})
 
 
@@ -61,16 +62,23 @@ class CustomerFold:
                 self._correct(self.view(state, event.eff), event)
         if kind in ARMED_BY:
             view = self.view(state, event.eff)
+            by_brand = view.rules.by_brand
             for occasion in ARMED_BY[kind]:
                 for brand in sorted(state.registered) if occasion.across_brands else (event.brand,):
-                    self._arm(view, occasion, view.rules.by_trigger.get((brand, occasion.name), ()), brand, event)
+                    campaigns = by_brand.get(brand, _NONE).get(occasion.name)
+                    if campaigns is not None:
+                        self._arm(view, occasion, campaigns, brand, event)
         return True
 
     def rearm(self, state: CustomerState, now: int) -> None:
-        """Arm every campaign's episodes from the facts: after new campaigns, and after a merge."""
+        """Arm every campaign's episodes from the facts: after new campaigns, and after a merge.
+
+        A brand of which the customer has had no event has no facts to arm from.
+        """
         view = self.view(state, now)
-        for (brand, name), campaigns in view.rules.by_trigger.items():
-            self._arm(view, OCCASIONS[name], campaigns, brand, None)
+        for brand in sorted(state.markets):
+            for name, campaigns in view.rules.by_brand.get(brand, _NONE).items():
+                self._arm(view, OCCASIONS[name], campaigns, brand, None)
 
     def pop(self, state: CustomerState, name: str, now: int) -> None:
         """An episode timer is due at ``now``."""

@@ -127,15 +127,20 @@ def kept_purchases(state: CustomerState, brand: str) -> list[Purchase]:
 
 def bought_since(state: CustomerState, brand: str, since: int) -> tuple[dict[str, int], list[Purchase]]:
     """Product -> quantity bought of the brand at or after ``since``, and the purchases, oldest first."""
-    purchases = [
-        p for p in state.purchases.values() if p.brand == brand and p.at >= since and p.at >= 0 and not p.cancelled
-    ]
+    since = max(since, 0)
+    purchases = [p for p in state.purchases.values() if p.at >= since and p.brand == brand and not p.cancelled]
     purchases.sort(key=_oldest_first)
     quantities: dict[str, int] = {}
     for purchase in purchases:
         for line in purchase.lines:
             quantities[line.product] = quantities.get(line.product, 0) + line.qty
     return quantities, purchases
+
+
+def products_bought(state: CustomerState, brand: str) -> set[str]:
+    """The products of the brand's purchases that are not cancelled, as far as lines are remembered."""
+    purchases = [p for p in state.purchases.values() if p.at >= 0 and p.brand == brand and not p.cancelled]
+    return {line.product for purchase in purchases for line in purchase.lines}
 
 
 def fold(state: CustomerState, now: int) -> None:

@@ -145,22 +145,23 @@ class Partition:
     def advance(self, clock: int, steps: int) -> int:
         """Apply what lies before ``clock``, at most ``steps`` events and timers; the steps taken (fewer: all done)."""
         taken, waiting, alarms, fold = 0, self._waiting, self.alarms, self.fold
+        last = clock - 1
         while taken < steps:
-            first = waiting.next_eff()
-            event_at = clock if first is None else first
-            if self.rearming is not None and not self._more_rules(event_at, clock):
+            if self.rearming is not None and not self._more_rules(clock):
                 taken += self._rearm(steps - taken)
                 continue
-            if event_at >= clock and alarms.first >= clock:
-                self.through = max(self.through, (clock,))
-                return taken
-            if event_at <= alarms.first:
-                eff, zero, rank, name, _, offset, event = waiting.pop()
+            alarm_at = alarms.first
+            entry = waiting.pop_through(alarm_at if alarm_at < last else last)
+            if entry is not None:
+                eff, zero, rank, name, _, offset, event = entry
                 self.through = (eff, zero, rank, name, offset)
                 self._arrivals.leave(event)
                 self._apply(event)
-            else:
+            elif alarm_at < clock:
                 self._wake()
+            else:
+                self.through = max(self.through, (clock,))
+                return taken
             if fold.alarms:
                 self._sound()
             taken += 1
@@ -200,10 +201,11 @@ class Partition:
         if changed:
             self.rearming = (event.eff, "")
 
-    def _more_rules(self, event_at: int, clock: int) -> bool:
+    def _more_rules(self, clock: int) -> bool:
         """Whether the next event changes rules at the same time again: then customers are armed after it, once."""
         assert self.rearming is not None
-        return event_at == self.rearming[0] and event_at < clock and self._waiting.next_type() in RULES
+        event_at = self._waiting.next_eff()
+        return event_at == self.rearming[0] < clock and self._waiting.next_type() in RULES
 
     def _rearm(self, steps: int) -> int:
         """After new rules: arm the next customers, at most ``steps``; the steps taken (fewer: all done).
@@ -318,8 +320,7 @@ class Partition:
     def _catch_up(self, state: CustomerState) -> None:
         """Apply what was parked, events and timers in their order, until it is done or the customer waits again."""
         parked, state.parked = deque(sorted(state.parked, key=key_of)), []
-        while parked or self._next_alarm(state):
-            alarm = self._next_alarm(state)
+        while (alarm := self._next_alarm(state)) is not None or parked:
             if parked and (alarm is None or parked[0].eff <= alarm[0]):
                 self._apply(parked.popleft())
                 if state.waits_for or self.states.get(state.customer) is not state:

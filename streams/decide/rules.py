@@ -71,20 +71,20 @@ class Item:
 class RuleSet:
     """Campaigns and brand rules in force together; never changed once made."""
 
-    __slots__ = ("brands", "by_trigger", "campaigns", "on_arrival", "version")
+    __slots__ = ("brands", "by_brand", "campaigns", "on_arrival", "version")
 
     def __init__(self, campaigns: Mapping[str, Compiled], brands: Mapping[str, Brand], version: int) -> None:
         self.campaigns = dict(campaigns)
         self.brands = dict(brands)
         self.version = version
-        self.by_trigger: dict[tuple[str, str], list[Compiled]] = {}
-        """(brand, occasion) -> campaigns, by id; in this order."""
+        self.by_brand: dict[str, dict[str, list[Compiled]]] = {}
+        """Brand -> occasion -> campaigns, occasions and campaigns in the order of their names."""
         self.on_arrival: set[tuple[str, str]] = set()
         """(brand, occasion) of which a campaign decides on arrival."""
-        places = sorted((brand, c.occasion, c.id) for c in self.campaigns.values() for brand in c.campaign.brands)
-        for brand, occasion, name in places:
+        places = sorted((c.occasion, c.id, brand) for c in self.campaigns.values() for brand in c.campaign.brands)
+        for occasion, name, brand in places:
             campaign = self.campaigns[name]
-            self.by_trigger.setdefault((brand, occasion), []).append(campaign)
+            self.by_brand.setdefault(brand, {}).setdefault(occasion, []).append(campaign)
             if campaign.campaign.timing == "on_arrival":
                 self.on_arrival.add((brand, occasion))
 

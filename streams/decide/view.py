@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from schemas.base import utc_day
-from streams.decide.facts import Matched, bought_since, kept_purchases, matched_returns
+from streams.decide.facts import Matched, bought_since, kept_purchases, matched_returns, products_bought
 from streams.decide.rules import Brand, Item, Rules, RuleSet
 from streams.decide.state import DAY_MS, CustomerState, Purchase
 
@@ -37,6 +37,10 @@ class View(msgspec.Struct):
     def bought_since(self, brand: str, since: int) -> tuple[dict[str, int], list[Purchase]]:
         """Product -> quantity bought at or after ``since``; and the purchases, oldest first."""
         return bought_since(self.state, brand, since)
+
+    def products_bought(self, brand: str) -> set[str]:
+        """The products ever bought of the brand, as far as lines are remembered."""
+        return products_bought(self.state, brand)
 
     def market(self, brand: str) -> str | None:
         """The profile's country, else the market of the last event of the brand."""

@@ -55,17 +55,17 @@ class IdentityFold:
     def advance(self, clock: int, steps: int) -> int:
         """Apply what lies before ``clock``, at most ``steps``; the steps taken (fewer: all done)."""
         taken, waiting, apply, emit = 0, self._waiting, self.table.apply, self.outgoing.append
-        entry = None
+        last = None
         while taken < steps:
-            first = waiting.next_eff()
-            if first is None or first >= clock:
+            entry = waiting.pop_through(clock - 1)
+            if entry is None:
                 self.through = max(self.through, (clock,))
                 return taken
-            entry = waiting.pop()
+            last = entry
             apply(entry[6], emit)
             taken += 1
-        if entry is not None:
-            self.through = (*entry[:4], entry[5])
+        if last is not None:
+            self.through = (*last[:4], last[5])
         return taken
 
 

@@ -18,7 +18,7 @@ def frequency_cap(view: View, campaign: Compiled, brand: str, channel: str) -> A
         if cap.channel not in (channel, "*"):
             continue
         since = view.now - cap.per
-        count = sum(1 for where, at in sends if at > since and cap.channel in (where, "*"))
+        count = len([at for where, at in sends if at > since and cap.channel in (where, "*")])
         seen.append(f"{cap.channel}: {count} of {cap.max} in {cap.per // 3_600_000}h")
         if count >= cap.max:
             return Answer("frequency_cap", "frequency_cap", seen[-1])

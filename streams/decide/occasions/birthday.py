@@ -13,8 +13,10 @@ from streams.decide.local_time import instant
 from streams.decide.occasions.base import END, Arming, Verdict
 from streams.decide.occasions.welcome import PROFILE_TYPES
 from streams.decide.rules import Compiled
-from streams.decide.state import Sent
+from streams.decide.state import DAY_MS, Sent
 from streams.decide.view import View
+
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 class Birthday:
@@ -30,10 +32,12 @@ class Birthday:
         """The next birthday whose due is not before now and which is not decided yet."""
         if brand not in view.state.registered or view.state.profile is None or view.state.profile.birth is None:
             return []
-        after = campaign.campaign.steps[0].after
+        after = campaign.afters[0]
         year = from_ms(view.now).year - 1
         for candidate in range(year, year + 5):
             day = birthday_in(view.state.profile.birth, candidate, campaign.options.leap_day)
+            if (day.toordinal() - _EPOCH_DAY + 2) * DAY_MS + after < view.now:
+                continue  # over in every zone
             anchor = _anchor(view, campaign, brand, day)
             episode = f"{view.state.customer}/{day.isoformat()}"
             if anchor + after >= view.now and not _taken(view, campaign, brand, episode):

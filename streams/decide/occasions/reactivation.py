@@ -93,10 +93,15 @@ def _rhythm_of(view: View, options: Any, kept: list[Purchase]) -> _Rhythm:
 
 
 def _late_after(options: Any, kept: list[Purchase]) -> int | None:
+    if len(kept) < options.min_purchases:
+        return None
     moments: list[int] = []
+    last_day = None
     for purchase in kept:
-        if not moments or purchase.at // DAY_MS != moments[-1] // DAY_MS:
+        day = purchase.at // DAY_MS
+        if day != last_day:
             moments.append(purchase.at)
+            last_day = day
     if len(moments) < options.min_purchases:
         return None
     intervals = [b - a for a, b in pairwise(moments)][-INTERVALS_MAX:]

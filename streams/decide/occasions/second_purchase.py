@@ -67,7 +67,7 @@ def _accessory(view: View, brand: str, first: Purchase) -> str | None:
         kept = line.qty - matched.get((first.id, line.line), 0)
         if kept > 0:
             worth[line.product] = worth.get(line.product, 0) + kept * line.price
-    owned, _ = view.bought_since(brand, 0)
+    owned = view.products_bought(brand)
     for product in sorted(worth, key=lambda product: (-worth[product], product)):
         item = view.item(brand, product)
         for accessory in item.accessories if item is not None else ():
