@@ -16,13 +16,14 @@ from streams.decide.alarms import CUSTOMER, NEVER, WAKE_BYTES, WAKES_MAX, Alarms
 from streams.decide.partition import Partition
 from streams.decide.records import Made
 from streams.decide.rules import BROADCAST
-from streams.decide.state import NO_WAKE, CustomerState, decode_state, encode_state, wake_of
+from streams.decide.state import NO_WAKE, STATE_VERSION, CustomerState, decode_state, encode_state, wake_of
 from streams.decide.state_cache import StateCache
 from streams.ordered import OrderedTask, Position
 from streams.progress import BEGINNING, TELL_MS, Counts, progress_record
 from streams.reorder import ReorderBuffer, key_of
 from streams.table import MemoryTable
 from streams.task import Effects, Out, Table
+from streams.upgrade import other_version
 from streams.wire import decode_envelope, encode_envelope, partition_of
 
 RULE = b"r|"
@@ -83,13 +84,14 @@ class DecideTask(OrderedTask):
         return self._fold.through
 
     def extra(self) -> dict[str, Any]:
-        """Counts and mode."""
+        """Counts and mode; and the version of the customers' states, which are not decoded at a start."""
         return {
             "counts": self.counts.dump(),
             "hand_over": self.hand_over,
             "live_from": self._fold.fold.live_from,
             "customers": self._customers,
             "rearming": self._fold.rearming,
+            "state_version": STATE_VERSION,
         }
 
     def restore(self, table: Table, position: Position | None) -> None:
@@ -106,6 +108,8 @@ class DecideTask(OrderedTask):
         self._fold.alarms.load(table.wakes)
 
     def _load_extra(self, extra: dict[str, Any]) -> None:
+        if extra.get("state_version", 0) > STATE_VERSION:
+            raise other_version("The customers' state", extra["state_version"], STATE_VERSION)
         self.counts.load(extra["counts"])
         self.hand_over = extra["hand_over"]
         self._fold.fold.live_from = extra["live_from"]

@@ -58,7 +58,7 @@ class Figures:
 def figures(pipeline: Pipeline, retailer: Retailer, kills: list[Kill], verdict: Verdict | None = None) -> Figures:
     """The figures of a run that has ended."""
     waits = first_decisions(pipeline, kills)
-    verdict = verdict or compare(pipeline, retailer)
+    verdict = verdict or compare(pipeline, retailer, sink="sink" in pipeline.processes)
     return Figures(
         records_in=verdict.records_in,
         lost=verdict.lost,

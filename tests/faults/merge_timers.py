@@ -21,6 +21,8 @@ from tests.decide.memory_log import MemoryLog, Runner, make_task
 from tests.oracle.builders import DAY, HOUR, brand, campaign, t
 
 START = t("2025-03-03T09:00")
+CARTS_KNOWN = START + 2 * HOUR
+"""Behind all carts and before the first reminder."""
 DUE_BY = START + 2 * DAY
 REACHABLE_EVERY = 20
 """One customer in so many gets his message; the others have given no consent."""
@@ -32,7 +34,7 @@ def rules() -> CampaignSet:
 
 
 def carts(customers: int, settings: Settings) -> Iterator[Out]:
-    """Rules, and a cart of each customer."""
+    """Rules, a cart of each customer, and marks that let them apply."""
     partitions = settings.partitions
     admission = Admission()
     for _, record in records(rules(), 0, "test"):
@@ -44,14 +46,15 @@ def carts(customers: int, settings: Settings) -> Iterator[Out]:
                 yield Out(topic, number, b"*", encode_envelope(event))
     for number in range(customers):
         yield from _customer(f"m{number}", number, partitions)
+    yield from marks(settings, CARTS_KNOWN)
 
 
-def marks(settings: Settings) -> Iterator[Out]:
-    """One mark of each upstream task, after all reminders."""
+def marks(settings: Settings, until: int = DUE_BY) -> Iterator[Out]:
+    """One mark of each upstream task: nothing before ``until`` follows. By default, after all reminders."""
     partitions = settings.partitions
     for stage in ("intake", "identity"):
         for task in range(partitions):
-            mark = encode_mark(Mark(stage, task, partitions, {"web-sessions": DUE_BY}))
+            mark = encode_mark(Mark(stage, task, partitions, {"web-sessions": until}))
             for number in range(partitions):
                 yield Out("customer-events", number, MARK_KEY, mark)
 

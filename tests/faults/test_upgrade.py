@@ -115,7 +115,12 @@ def test_real_workers_continue_a_golden_state(name: str, broker: LocalBroker, pr
 
 def test_workers_stop_loudly_at_a_later_version(broker: LocalBroker, prefix: str, tmp_path: Path) -> None:
     position = {POSITION_KEY: msgspec.msgpack.encode({"version": LATER})}
-    state = {CUSTOMER + b"c1": encode_state(CustomerState(LATER, "c1"))}
+    known = msgspec.msgpack.decode(read_golden(GOLDEN / VERSIONS[-1])[0]["decide", 0][POSITION_KEY])
+    known["extra"]["state_version"] = LATER
+    state = {
+        CUSTOMER + b"c1": encode_state(CustomerState(LATER, "c1")),
+        POSITION_KEY: msgspec.msgpack.encode(known),
+    }
     later = {"intake": position, "identity": position, "decide": state}
     pipeline = Pipeline(fault_settings(broker, prefix, tmp_path, partitions=PARTITIONS), 1, sink=False)
     write(pipeline.settings, {(stage, 1): table for stage, table in later.items()}, {})
