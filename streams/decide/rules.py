@@ -15,6 +15,7 @@ from schemas.base import Closed, to_ms
 from schemas.campaigns import OPTIONS, BrandRules, Campaign, QuietHours
 from schemas.envelope import Envelope
 from schemas.iso import CURRENCY_DIGITS
+from streams.decide.conditions import Condition, condition_or_refusal
 
 VERSIONS_MAX = 64
 """Versions of one product, or of the rules, that a partition keeps; the oldest go first."""
@@ -30,6 +31,7 @@ class Compiled:
     options: Any
     starts: int
     ends: int
+    condition: Condition | None = None
 
     @property
     def priority(self) -> int:
@@ -162,6 +164,7 @@ def compile_campaign(campaign: Campaign, version: str) -> Compiled:
         options,
         -(1 << 62) if campaign.starts is None else to_ms(campaign.starts),
         1 << 62 if campaign.ends is None else to_ms(campaign.ends),
+        condition_or_refusal(campaign.when),
     )
 
 

@@ -23,6 +23,8 @@ def blocks(root: click.Command) -> dict[str, Callable[[], str]]:
         "settings": reference.settings,
         "campaign fields": reference.campaign_fields,
         "campaign options": reference.campaign_options,
+        "condition names": reference.condition_names,
+        "condition items": reference.condition_items,
         "brand fields": reference.brand_fields,
         "outcomes": reference.outcomes,
         "reasons": reference.reasons,

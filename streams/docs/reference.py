@@ -17,6 +17,8 @@ import streams
 from schemas.campaigns import OPTIONS, BrandRules, Campaign, Cap, Content, MarketRules, Offer, QuietHours, Step
 from schemas.decisions import OUTCOMES, REASONS
 from schemas.quarantine import QUARANTINE_REASONS
+from streams.decide.conditions.types import Name
+from streams.decide.conditions.vocabulary import ITEM, VOCABULARY
 from streams.docs.markdown import code, codes, model_fields, table, type_text
 from streams.settings import ENV_PREFIX, Settings
 
@@ -54,6 +56,16 @@ def campaign_options() -> str:
         fields = model_fields(model) if model.model_fields else "No options."
         parts.append(f"### {code(occasion)}\n\n{fields}")
     return "\n\n".join(parts)
+
+
+def condition_names() -> str:
+    """Every name that a condition may use."""
+    return _names(VOCABULARY)
+
+
+def condition_items() -> str:
+    """The fields of an item in a condition."""
+    return _names(ITEM.fields or {})
 
 
 def brand_fields() -> str:
@@ -95,6 +107,13 @@ def _models(models: Mapping[str, Any]) -> str:
     return "\n\n".join(
         f"### {name}\n\n{' '.join((model.__doc__ or '').split()).replace('``', '`')}\n\n{model_fields(model)}"
         for name, model in models.items()
+    )
+
+
+def _names(names: Mapping[str, Name]) -> str:
+    return table(
+        ("name", "type", "may be unknown", "meaning"),
+        ((code(name), str(known.type), "" if known.always else "yes", known.meaning) for name, known in names.items()),
     )
 
 
