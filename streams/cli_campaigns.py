@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -10,8 +11,12 @@ import msgspec
 
 from schemas.base import to_ms
 from schemas.catalog import KnownBrands
-from streams.campaigns import known_brands, load_campaigns, records
+from schemas.topics import INPUTS
+from streams.campaign_faults import similar
+from streams.campaign_findings import findings, places
+from streams.campaigns import known_brands, load_campaigns, load_with_files, records
 from streams.cli_common import settings
+from streams.errors import CampaignError, InputError
 from streams.replay.control import now, read_control, write_control
 from streams.tools import producer
 from streams.wire import partition_of
@@ -24,10 +29,30 @@ def campaigns() -> None:
 
 @campaigns.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
-def lint(directory: Path) -> None:
-    """Check every file of DIRECTORY; says what is wrong in sentences."""
-    found = load_campaigns(directory)
-    click.echo(f"{len(found.campaigns)} campaigns and the rules of {len(found.brands)} brands are valid.")
+@click.option("--at", type=click.DateTime(), help="Check as of this time (UTC); else now.")
+@click.option("--sources", help="Input topics that exist here, with commas: names campaigns that wait for others.")
+@click.option("--strict", is_flag=True, help="Fail on every finding, not only on campaigns that can never fire.")
+def lint(directory: Path, at: datetime | None, sources: str | None, strict: bool) -> None:
+    """Check every file of DIRECTORY; says in sentences what is wrong, what can never fire, and what competes."""
+    found, files = load_with_files(directory)
+    moment = now() if at is None else at.replace(tzinfo=UTC)
+    present = None if sources is None else frozenset(sources.split(","))
+    amiss = findings(found, moment, _known_sources(present))
+    sentences = [f"{files[one.campaign].where(places(one.field))}: {one.campaign} {one.text}" for one in amiss]
+    if any(strict or one.kind == "never" for one in amiss):
+        raise CampaignError("\n".join(sentences))
+    for sentence in sentences:
+        click.echo(sentence)
+    rest = f"; {len(amiss)} findings." if amiss else "."
+    click.echo(f"{len(found.campaigns)} campaigns and the rules of {len(found.brands)} brands are valid{rest}")
+
+
+def _known_sources(named: frozenset[str] | None) -> frozenset[str] | None:
+    known = [topic.name for topic in INPUTS]
+    for name in sorted(named or ()):
+        if name not in known:
+            raise InputError(f"--sources names {name!r}, which is no input{similar(name, known) or '.'}")
+    return named
 
 
 @campaigns.command()
