@@ -52,6 +52,11 @@ def check(file: YamlFile) -> tuple[Campaign | BrandRules | None, list[str]]:
     return None if found else checked, found
 
 
+def model_faults(file: YamlFile, model: type[BaseModel]) -> list[str]:
+    """What is wrong with a file of any model."""
+    return _faults(file, model, file.content, ())
+
+
 def similar(name: str, known: Iterator[str] | list[str]) -> str:
     """``; did you mean 'x'?``, or nothing."""
     close = get_close_matches(name, list(known), 1)

@@ -18,6 +18,7 @@ from streams.campaigns import known_brands, load_campaigns, load_with_files, rec
 from streams.cli_common import settings
 from streams.errors import CampaignError, InputError
 from streams.replay.control import now, read_control, write_control
+from streams.time_travel.run import Verdict, run_file
 from streams.tools import producer
 from streams.wire import partition_of
 
@@ -75,3 +76,32 @@ def publish(directory: Path) -> None:
             )
             count += 1
     click.echo(f"{count} records published to {config.topic('campaigns')}.")
+
+
+@campaigns.command("test")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default="campaigns")
+@click.option("--only", default="", help="Only stories whose name or file contains this.")
+def run_tests(directory: Path, only: str) -> None:
+    """Run the time-travel tests in DIRECTORY/tests against the campaigns of DIRECTORY, without Kafka."""
+    found = load_campaigns(directory)
+    paths = sorted((directory / "tests").glob("*.yaml"))
+    if not paths:
+        raise CampaignError(f"{directory / 'tests'} holds no *.yaml file; docs/time-travel.md shows how to write one.")
+    verdicts = [verdict for path in paths for verdict in run_file(path, found) if only in verdict.test + verdict.file]
+    failed = [verdict for verdict in verdicts if verdict.faults]
+    for verdict in verdicts:
+        click.echo(f"{'FAILED' if verdict.faults else 'passed'}  {verdict.file}: {verdict.test}")
+    if failed:
+        raise CampaignError("\n".join(_failure(verdict) for verdict in failed))
+    click.echo(f"{len(verdicts)} stories passed.")
+
+
+def _failure(verdict: Verdict) -> str:
+    return "\n".join(
+        [
+            f"{verdict.file}: {verdict.test}",
+            *verdict.faults,
+            "  what happened (UTC):",
+            *(f"    {row}" for row in verdict.timeline),
+        ]
+    )

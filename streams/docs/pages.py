@@ -25,6 +25,7 @@ def blocks(root: click.Command) -> dict[str, Callable[[], str]]:
         "campaign options": reference.campaign_options,
         "condition names": reference.condition_names,
         "condition items": reference.condition_items,
+        "story fields": reference.story_fields,
         "brand fields": reference.brand_fields,
         "outcomes": reference.outcomes,
         "reasons": reference.reasons,

@@ -21,6 +21,7 @@ from streams.decide.conditions.types import Name
 from streams.decide.conditions.vocabulary import ITEM, VOCABULARY
 from streams.docs.markdown import code, codes, model_fields, table, type_text
 from streams.settings import ENV_PREFIX, Settings
+from streams.time_travel.story import Expected, Happens, Product, Profile, Story, StoryFile
 
 HELP_WIDTH = 100
 
@@ -56,6 +57,12 @@ def campaign_options() -> str:
         fields = model_fields(model) if model.model_fields else "No options."
         parts.append(f"### {code(occasion)}\n\n{fields}")
     return "\n\n".join(parts)
+
+
+def story_fields() -> str:
+    """The fields of a file of time-travel tests."""
+    models = (StoryFile, Story, Happens, Profile, Product, Expected)
+    return _models({model.__name__: model for model in models})
 
 
 def condition_names() -> str:
