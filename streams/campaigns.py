@@ -92,6 +92,12 @@ def records(content: CampaignSet, in_force_ms: int, published_by: str) -> Iterab
         yield f"{campaign.brands[0]}:{campaign.id}", record
 
 
+def withdrawn(campaign: Campaign, in_force_ms: int, published_by: str) -> tuple[str, dict[str, Any]]:
+    """(key, record) that takes a campaign out of force."""
+    record = _record("campaign.withdrawn", campaign.brands[0], campaign, None, in_force_ms, published_by)
+    return f"{campaign.brands[0]}:{campaign.id}", {**record, "campaign": None}
+
+
 def _record(
     kind: str, brand: str, campaign: Campaign | None, rules: BrandRules | None, in_force_ms: int, published_by: str
 ) -> dict[str, Any]:

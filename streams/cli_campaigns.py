@@ -1,31 +1,30 @@
-"""``cuepoint campaigns``: check files, publish them."""
+"""``cuepoint campaigns``: check files, test them, compare them, and see what runs when."""
 
 from __future__ import annotations
 
-import getpass
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import msgspec
 
-from schemas.base import to_ms
-from schemas.catalog import KnownBrands
 from schemas.topics import INPUTS
+from streams import campaign_calendar, campaign_diff
+from streams.campaign_diff import differences
 from streams.campaign_faults import similar
 from streams.campaign_findings import findings, places
-from streams.campaigns import known_brands, load_campaigns, load_with_files, records
+from streams.campaign_store import published
+from streams.campaigns import load_campaigns, load_with_files
 from streams.cli_common import settings
+from streams.cli_publish import history, publish, rollback
 from streams.errors import CampaignError, InputError
-from streams.replay.control import now, read_control, write_control
+from streams.replay.control import now
 from streams.time_travel.run import Verdict, run_file
-from streams.tools import producer
-from streams.wire import partition_of
 
 
 @click.group()
 def campaigns() -> None:
-    """Campaign and brand files: check and publish."""
+    """Campaign and brand files: check, test, compare, publish."""
 
 
 @campaigns.command()
@@ -58,24 +57,41 @@ def _known_sources(named: frozenset[str] | None) -> frozenset[str] | None:
 
 @campaigns.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
-def publish(directory: Path) -> None:
-    """Publish every file of DIRECTORY; in force at once, without a restart."""
-    found = load_campaigns(directory)
-    config = settings()
-    known = read_control(config).get("brands")
-    brands = known_brands(found) | (frozenset(known.brands) if isinstance(known, KnownBrands) else frozenset())
-    write_control(config, "brands", KnownBrands(kind="brands", brands=sorted(brands)))
-    count = 0
-    with producer(config) as client:
-        for key, record in records(found, to_ms(now()), getpass.getuser()):
-            client.send(
-                config.topic("campaigns"),
-                msgspec.json.encode(record),
-                key=key.encode(),
-                partition=partition_of(key, config.partitions),
-            )
-            count += 1
-    click.echo(f"{count} records published to {config.topic('campaigns')}.")
+@click.argument("other", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def diff(directory: Path, other: Path | None, as_json: bool) -> None:
+    """What OTHER changes in DIRECTORY, field by field; without OTHER, what DIRECTORY changes in what is published."""
+    new = load_campaigns(directory if other is None else other)
+    old = published(settings()) if other is None else load_campaigns(directory)
+    changes = differences(old, new)
+    if as_json:
+        click.echo(json.dumps(campaign_diff.as_rows(changes), indent=2, ensure_ascii=False))
+        return
+    for change in changes:
+        for line in campaign_diff.in_words(change):
+            click.echo(line)
+    click.echo(f"{len(changes)} differences.")
+
+
+@campaigns.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.option("--at", type=click.DateTime(), help="First day (UTC); else today.")
+@click.option("--days", type=click.IntRange(1, 3_660), default=90, show_default=True, help="How many days ahead.")
+@click.option("--brand", help="Only this brand.")
+@click.option("--market", help="Only campaigns that run in this market.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def calendar(
+    directory: Path | None, at: datetime | None, days: int, brand: str | None, market: str | None, as_json: bool
+) -> None:
+    """What of DIRECTORY, or else of what is published, runs when, for which brand, market and segment."""
+    found = published(settings()) if directory is None else load_campaigns(directory)
+    present = now()
+    moment = present if at is None else at.replace(tzinfo=UTC)
+    entries = campaign_calendar.calendar(found, moment, days, present, brand, market)
+    if as_json:
+        click.echo(json.dumps(campaign_calendar.as_rows(entries), indent=2, ensure_ascii=False))
+    else:
+        click.echo(campaign_calendar.table(entries))
 
 
 @campaigns.command("test")
@@ -105,3 +121,7 @@ def _failure(verdict: Verdict) -> str:
             *(f"    {row}" for row in verdict.timeline),
         ]
     )
+
+
+for command in (publish, history, rollback):
+    campaigns.add_command(command)
