@@ -18,6 +18,8 @@ OccasionName = Literal["cart_abandoned", "review_request", "second_purchase", "r
 
 _DURATION = re.compile(r"^(\d+)(ms|s|m|h|d)$")
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+CONDITION_CHARACTERS_MAX = 2_000
+"""Longest condition."""
 DURATION_MS_MAX = 400 * 86_400_000
 """Longest duration a campaign may name."""
 
@@ -143,6 +145,9 @@ class Campaign(Closed):
     markets: list[Market] = Field(default_factory=list, description="Markets it runs in; none: all.")
     starts: AwareDatetime | None = None
     ends: AwareDatetime | None = None
+    when: Annotated[str, Field(min_length=1, max_length=CONDITION_CHARACTERS_MAX)] | None = Field(
+        None, description="Condition that has to hold, in CEL; none: for everyone. See docs/conditions.md."
+    )
     channels: Annotated[list[Channel], Field(min_length=1, max_length=7)]
     purpose: Purpose = "marketing"
     steps: Annotated[list[Step], Field(min_length=1, max_length=10)]

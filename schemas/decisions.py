@@ -29,6 +29,8 @@ REASONS: dict[str, str] = {
     "no_accessory": "The catalogue knows no accessory for the first purchase that the customer lacks.",
     "window_over": "The time in which the message made sense is over.",
     "campaign_withdrawn": "The campaign no longer exists.",
+    "condition_not_met": "The campaign's condition (`when`) does not hold for the customer.",
+    "condition_unknown": "The campaign's condition asks for something that is not known of the customer; that is a no.",
     "campaign_not_running": "Before the campaign's start or after its end.",
     "market_excluded": "The campaign does not run in the customer's market.",
     "brand_rules_missing": "No rules are published for the brand.",

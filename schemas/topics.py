@@ -77,6 +77,16 @@ INTERNAL: tuple[Topic, ...] = (
     Topic("identity-changelog", "state key", "(internal)", "cuepoint", ("identity",), ("identity",), "compact"),
     Topic("decide-changelog", "state key", "(internal)", "cuepoint", ("decide",), ("decide",), "compact"),
     Topic(
+        "campaign-history",
+        "brand:campaign id:time of publication:version",
+        "(internal)",
+        "marketing",
+        ("tools",),
+        ("tools",),
+        "compact",
+        partitioned=False,
+    ),
+    Topic(
         "progress",
         "stage-partition",
         "Progress",

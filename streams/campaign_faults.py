@@ -13,6 +13,7 @@ from schemas.campaigns import OPTIONS, BrandRules, Campaign
 from schemas.generate import models_in
 from schemas.meanings import meaning
 from schemas.topics import DAY_MS
+from streams.campaign_conditions import condition_faults
 from streams.campaign_yaml import Place, YamlFile
 
 VALUE_SHOWN_CHARACTERS = 60
@@ -44,9 +45,16 @@ def check(file: YamlFile) -> tuple[Campaign | BrandRules | None, list[str]]:
     faults: list[str] = []
     options, occasion = content.get("options"), content.get("occasion")
     if isinstance(options, dict) and occasion in OPTIONS:
-        faults = _faults(file, OPTIONS[occasion], options, ("options",))
+        faults += _faults(file, OPTIONS[occasion], options, ("options",))
         faults += _faults(file, Campaign, {**content, "options": {}}, ())
-    return (None, faults) if faults else _check(file, Campaign)
+    checked, found = (None, faults) if faults else _check(file, Campaign)
+    found += condition_faults(file)
+    return None if found else checked, found
+
+
+def model_faults(file: YamlFile, model: type[BaseModel]) -> list[str]:
+    """What is wrong with a file of any model."""
+    return _faults(file, model, file.content, ())
 
 
 def similar(name: str, known: Iterator[str] | list[str]) -> str:

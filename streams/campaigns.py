@@ -31,6 +31,11 @@ def load_campaigns(directory: Path) -> CampaignSet:
 
     Raises CampaignError with all that is wrong, one sentence each, with file and line.
     """
+    return load_with_files(directory)[0]
+
+
+def load_with_files(directory: Path) -> tuple[CampaignSet, dict[str, YamlFile]]:
+    """As ``load_campaigns``, with the file of each campaign by its id."""
     faults = _misnamed(directory)
     campaigns: dict[str, tuple[Campaign, YamlFile]] = {}
     brands: dict[str, tuple[BrandRules, YamlFile]] = {}
@@ -59,9 +64,10 @@ def load_campaigns(directory: Path) -> CampaignSet:
     ]
     if faults:
         raise CampaignError("\n".join(faults))
-    return CampaignSet(
+    content = CampaignSet(
         tuple(campaigns[name][0] for name in sorted(campaigns)), tuple(brands[name][0] for name in sorted(brands))
     )
+    return content, {name: file for name, (_, file) in campaigns.items()}
 
 
 def known_brands(content: CampaignSet) -> frozenset[str]:
@@ -84,6 +90,12 @@ def records(content: CampaignSet, in_force_ms: int, published_by: str) -> Iterab
     for campaign in content.campaigns:
         record = _record("campaign.published", campaign.brands[0], campaign, None, in_force_ms, published_by)
         yield f"{campaign.brands[0]}:{campaign.id}", record
+
+
+def withdrawn(campaign: Campaign, in_force_ms: int, published_by: str) -> tuple[str, dict[str, Any]]:
+    """(key, record) that takes a campaign out of force."""
+    record = _record("campaign.withdrawn", campaign.brands[0], campaign, None, in_force_ms, published_by)
+    return f"{campaign.brands[0]}:{campaign.id}", {**record, "campaign": None}
 
 
 def _record(

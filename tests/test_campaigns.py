@@ -81,7 +81,7 @@ SENTENCES = [
     (
         cart("valid_for: 24h", "colour: red"),
         "cart.yaml, line 9: field 'colour' is unknown; remove it (fields here: id, name, owner, occasion, timing, "
-        "priority, brands, markets, starts, ends, channels, purpose, steps, valid_for, content, offer, "
+        "priority, brands, markets, starts, ends, when, channels, purpose, steps, valid_for, content, offer, "
         "exempt_from_caps, options).",
     ),
     (
@@ -159,6 +159,17 @@ SENTENCES = [
         cart("brands: [shop]", "brand: shop\nbrands: [shop]"),
         "cart.yaml, line 5: field 'brand' is unknown; did you mean 'brands'?",
     ),
+    (
+        cart("valid_for: 24h", "when: customer.purchase > 2"),
+        "cart.yaml, line 9: condition 'customer.purchase > 2', column 1: 'customer.purchase' is unknown; did you mean "
+        "customer.purchases?",
+    ),
+    (
+        cart("valid_for: 24h", "when: customer.country = 'GB'"),
+        "cart.yaml, line 9: condition \"customer.country = 'GB'\", column 18: \"= 'GB'\" cannot be read here; compare "
+        "with ==.",
+    ),
+    (cart("valid_for: 24h", "when: true\n"), "cart.yaml, line 9: field 'when' = true: put it in quotes."),
     (
         cart("content:\n  key: cart\n  languages: [en]", "content: cart"),
         "cart.yaml, line 10: field 'content' = \"cart\": write fields below it, indented.",

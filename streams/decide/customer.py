@@ -152,7 +152,7 @@ class CustomerFold:
         if verdict.kind == "suppress":
             self.decide(view, campaign, due, "suppressed", verdict.reason, verdict=verdict)
             return
-        asked = standing(view, campaign, due.brand)
+        asked = standing(view, campaign, due, verdict)
         if asked.reason:
             self.decide(view, campaign, due, "suppressed", asked.reason, answers=asked.answers, verdict=verdict)
             return

@@ -15,6 +15,7 @@ from schemas.base import Closed, to_ms
 from schemas.campaigns import OPTIONS, BrandRules, Campaign, QuietHours
 from schemas.envelope import Envelope
 from schemas.iso import CURRENCY_DIGITS
+from streams.decide.conditions import Condition, condition_or_refusal
 
 RULES = frozenset({"campaign.published", "campaign.withdrawn", "brand.published"})
 BROADCAST = RULES | {"catalog.item"}
@@ -41,6 +42,7 @@ class Compiled:
     afters: tuple[int, ...]
     """The delay of each step."""
     valid_for: int
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,7 @@ def compile_campaign(campaign: Campaign, version: str) -> Compiled:
         campaign.priority,
         tuple(step.after for step in campaign.steps),
         campaign.valid_for,
+        condition_or_refusal(campaign.when),
     )
 
 

@@ -130,7 +130,7 @@ def _still(fold: CustomerFold, view: View, candidate: Candidate, channel: str) -
     if verdict.kind == "suppress":
         fold.decide(view, campaign, episode, "suppressed", verdict.reason, channel=channel, verdict=verdict)
         return None
-    asked = standing(view, campaign, candidate.brand, channel)
+    asked = standing(view, campaign, episode, verdict, channel)
     if asked.reason:
         _suppress(fold, view, campaign, episode, asked.reason, asked, asked.answers, verdict)
         return None

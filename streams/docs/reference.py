@@ -17,8 +17,11 @@ import streams
 from schemas.campaigns import OPTIONS, BrandRules, Campaign, Cap, Content, MarketRules, Offer, QuietHours, Step
 from schemas.decisions import OUTCOMES, REASONS
 from schemas.quarantine import QUARANTINE_REASONS
+from streams.decide.conditions.types import Name
+from streams.decide.conditions.vocabulary import ITEM, VOCABULARY
 from streams.docs.markdown import code, codes, model_fields, table, type_text
 from streams.settings import ENV_PREFIX, Settings
+from streams.time_travel.story import Expected, Happens, Product, Profile, Story, StoryFile
 
 HELP_WIDTH = 100
 
@@ -54,6 +57,22 @@ def campaign_options() -> str:
         fields = model_fields(model) if model.model_fields else "No options."
         parts.append(f"### {code(occasion)}\n\n{fields}")
     return "\n\n".join(parts)
+
+
+def story_fields() -> str:
+    """The fields of a file of time-travel tests."""
+    models = (StoryFile, Story, Happens, Profile, Product, Expected)
+    return _models({model.__name__: model for model in models})
+
+
+def condition_names() -> str:
+    """Every name that a condition may use."""
+    return _names(VOCABULARY)
+
+
+def condition_items() -> str:
+    """The fields of an item in a condition."""
+    return _names(ITEM.fields or {})
 
 
 def brand_fields() -> str:
@@ -95,6 +114,13 @@ def _models(models: Mapping[str, Any]) -> str:
     return "\n\n".join(
         f"### {name}\n\n{' '.join((model.__doc__ or '').split()).replace('``', '`')}\n\n{model_fields(model)}"
         for name, model in models.items()
+    )
+
+
+def _names(names: Mapping[str, Name]) -> str:
+    return table(
+        ("name", "type", "may be unknown", "meaning"),
+        ((code(name), str(known.type), "" if known.always else "yes", known.meaning) for name, known in names.items()),
     )
 
 

@@ -17,6 +17,7 @@ from schemas.quarantine import QUARANTINE_REASONS
 from schemas.topics import TOPICS
 from sinks.ingest import TOPICS as SINK_TOPICS
 from streams.cli import main
+from streams.decide.conditions.vocabulary import ITEM, VOCABULARY
 from streams.docs.pages import DIRECTORY, blocks, filled, names
 from streams.settings import ENV_PREFIX, Settings
 
@@ -110,6 +111,11 @@ def test_every_campaign_field_and_option_is_documented() -> None:
     text = part("campaigns", "campaign options")
     assert re.findall(r"^### `(\w+)`", text, re.MULTILINE) == list(OPTIONS)
     assert first_cells(text) == [name for model in OPTIONS.values() for name in model.model_fields]
+
+
+def test_every_name_of_a_condition_is_documented() -> None:
+    assert first_cells(part("conditions", "condition names")) == list(VOCABULARY)
+    assert first_cells(part("conditions", "condition items")) == list(ITEM.fields or {})
 
 
 @pytest.mark.parametrize(

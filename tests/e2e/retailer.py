@@ -65,6 +65,7 @@ def small_campaigns() -> CampaignSet:
     extra: list[dict[str, Any]] = [
         {**welcome, "id": "welcome-of-last-year", "ends": "2024-12-31T00:00:00Z"},
         {**welcome, "id": "welcome-in-france", "markets": ["FR"]},
+        {**welcome, "id": "welcome-to-the-moon", "when": 'customer.home_store == "moon"'},
         {**second, "id": "second-too-late", "steps": second["steps"][:1], "options": {"window": 5 * DAY}},
         {**cart, "id": "corner-cart", "brands": [OTHER_BRAND], "valid_for": HOUR},
     ]

@@ -2,8 +2,8 @@
 
 It imports nothing of ``streams``; the core and the oracle agree only if both follow the page. It is meant to be read
 beside it, file by file: ``history`` (time and order, de-duplication), ``identity`` (who), ``purchases``, ``carts`` and
-``profiles`` (facts), ``calendars`` (zones, quiet hours), ``occasions``, ``gates``, ``corrections``, and ``walk``, which
-goes from moment to moment. Speed is no aim: facts are recomputed from the list of a customer's events.
+``profiles`` (facts), ``calendars`` (zones, quiet hours), ``occasions``, ``conditions``, ``gates``, ``corrections``, and
+``walk``, which goes from moment to moment. Speed is no aim: facts are recomputed from the list of a customer's events.
 """
 
 from tests.oracle.walk import Record, oracle_decisions, oracle_details

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.campaigns import BrandRules, Campaign
+from tests.oracle import conditions
 from tests.oracle.calendars import quiet_rule, quiet_until
 from tests.oracle.corrections import CORRECTABLE_MS, correction, undone
-from tests.oracle.customer import Candidate, Customer, Key, Send, Slot, World
+from tests.oracle.customer import Candidate, Customer, Items, Key, Send, Slot, World
 from tests.oracle.gates import capped, refusal
 from tests.oracle.history import DAY_MS, Event, arrival_ms, stamped
 from tests.oracle.identity import Becomes, Step, resolved
@@ -177,13 +178,20 @@ class Walk:
         if isinstance(verdict, str):
             self._decide(customer, key, "suppressed", verdict, due)
             return
-        rules = self.world.brands.get(key.brand)
-        profile = customer.facts.profile
-        reason, channel = refusal(campaign, key.brand, rules, profile, campaign.channels, self.now)
+        reason, channel = self._refusal(customer, campaign, key, verdict, campaign.channels)
         if reason is not None or channel is None:
             self._decide(customer, key, "suppressed", str(reason), due)
             return
         self._enter(customer, Candidate(key, campaign, due, channel, verdict))
+
+    def _refusal(
+        self, customer: Customer, campaign: Campaign, key: Key, items: Items, channels: Sequence[str]
+    ) -> tuple[str | None, str | None]:
+        reason = conditions.refusal(campaign, key, customer, items, self.world, self.now)
+        if reason is not None:
+            return reason, None
+        rules = self.world.brands.get(key.brand)
+        return refusal(campaign, key.brand, rules, customer.facts.profile, channels, self.now)
 
     def _enter(self, customer: Customer, candidate: Candidate) -> None:
         key, rules = candidate.key, self.world.brands[candidate.key.brand]
@@ -227,8 +235,7 @@ class Walk:
         if isinstance(verdict, str):
             self._decide(customer, key, "suppressed", verdict, candidate.due, candidate.channel)
             return []
-        rules = self.world.brands.get(key.brand)
-        reason, _ = refusal(campaign, key.brand, rules, customer.facts.profile, [candidate.channel], self.now)
+        reason, _ = self._refusal(customer, campaign, key, verdict, [candidate.channel])
         if reason is not None:
             self._decide(customer, key, "suppressed", reason, candidate.due, candidate.channel)
             return []

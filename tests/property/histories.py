@@ -28,6 +28,13 @@ from tests.property.choices import (
 
 BIRTHDAYS = ("03-13", "03-27", "02-29", "10-30", "11-06", "02-28", "03-01", "01-20", "12-31", "01-01")
 
+PROFILE_DETAILS: tuple[tuple[str, tuple[Any, ...]], ...] = (
+    ("company", (True, False)),
+    ("home_store", ("s1", "s2")),
+    ("email_domain", ("ox.ac.uk", "example.com")),
+    ("preferred_channels", (["push"], ["email", "push"])),
+)
+
 
 class Story:
     """Adds scenes to a history."""
@@ -179,6 +186,9 @@ class Story:
         for name, values in (("time_zone", ZONES), ("country", MARKETS), ("language", ("en", "de-AT", "fr"))):
             if choose.chance(25):
                 fields[name] = choose.one_of(values)
+        for name, values in PROFILE_DETAILS:
+            if choose.chance(25):
+                fields[name] = choose.one_of(values)
         if choose.chance(30):
             fields["loyalty_cards"] = [self.identifiers(person)["loyalty_card_id"]]
         reach = ("email", "push") if choose.chance(70) else choose.some_of(CHANNELS)
@@ -204,8 +214,10 @@ class Story:
 
     def catalogue(self, product: str, at: int) -> None:
         accessories = self.choose.some_of([other for other in (*PRODUCTS, *EXTRAS) if other != product])
-        available = not self.choose.chance(15)
-        self.written.product(at, product, accessories, available=available, brand=self.choose.one_of(BRANDS))
+        fields = {"available": not self.choose.chance(15), "brand": self.choose.one_of(BRANDS)}
+        if self.choose.chance(60):
+            fields["category"] = self.choose.one_of(("covers", "tablets"))
+        self.written.product(at, product, accessories, **fields)
 
     def aftermath(self, person: str, at: int) -> None:
         """Something that brings a message about, and what undoes it: soon after the message, or known too late."""

@@ -10,6 +10,40 @@ from tests.oracle.builders import DAY, brand, campaign
 from tests.property.choices import BRANDS, CHANNELS, MARKETS, ZONES, Chooser
 
 OCCASIONS = ("cart_abandoned", "review_request", "second_purchase", "reactivation", "welcome", "birthday")
+QUESTIONS = (
+    "customer.known",
+    "!customer.company",
+    'customer.country == "DE"',
+    'customer.market != "US"',
+    'has(customer.language) && customer.language.startsWith("de")',
+    'customer.home_store == "s1"',
+    'customer.email_domain.endsWith(".ac.uk")',
+    '"push" in customer.preferred_channels',
+    '"push" in customer.channels',
+    "customer.age >= 31",
+    "customer.days_registered >= 2",
+    "customer.purchases > 1",
+    "customer.store_purchases * 2 >= customer.purchases",
+    "customer.online_purchases % 2 == 1",
+    "customer.days_since_purchase < 7",
+    "customer.days_since_first_purchase / 7 > 1",
+    'customer.products.exists(p, p == "p1")',
+    '"covers" in customer.categories',
+    "customer.open_carts == 1",
+    "customer.messages_7d == 0",
+    "customer.messages_30d < 2",
+    'occasion.name == "welcome" ? now.hour < 12 : occasion.step < 2',
+    'occasion.episode.contains("1")',
+    'items.exists(i, i.category == "covers")',
+    'items.all(i, i.available && i.quantity > 0 && i.product != "p4")',
+    "items.exists_one(i, has(i.name))",
+    "items.filter(i, i.available).size() < size(items)",
+    "now.weekday < 6",
+    "now.day - 15 > 0",
+    "now.month in [1, 3, 10]",
+    'now.date < "2011-11-01"',
+)
+"""Every name of the vocabulary and every kind of expression; a test sees to it that none is missing."""
 AFTERS: dict[str, tuple[Any, ...]] = {
     "cart_abandoned": (["4h"], ["4h", "1d"], ["1h"], ["0s", "4h"]),
     "review_request": (["7d"], ["1d"], ["0s"], ["1d", "7d"]),
@@ -39,6 +73,8 @@ def _campaign(choose: Chooser, occasion: str, name: str, start: int) -> Campaign
         "content": _content(choose),
         "options": _options(choose, occasion),
     }
+    if choose.chance(40):
+        fields["when"] = _condition(choose)
     if choose.chance(10):
         fields["markets"] = choose.some_of(MARKETS, 1)
     if choose.chance(10):
@@ -47,6 +83,12 @@ def _campaign(choose: Chooser, occasion: str, name: str, start: int) -> Campaign
     if occasion in ON_ARRIVAL and after == ["0s"]:
         fields["timing"] = "on_arrival" if int(name[1]) % 2 else "event_time"  # a backtest decides both alike
     return campaign(occasion, name, after, **fields)
+
+
+def _condition(choose: Chooser) -> str:
+    """One or two questions, joined."""
+    one, two = choose.one_of(QUESTIONS), choose.one_of(QUESTIONS)
+    return choose.one_of((one, one, f"{one} || {two}", f"!({one}) || {two}", f"{one} && !({two})"))
 
 
 def _content(choose: Chooser) -> dict[str, Any]:

@@ -6,15 +6,23 @@ other messages (slot, caps) is asked at the release (``streams.decide.slots``).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
+from streams.decide.conditions.types import Moment
 from streams.decide.gates.base import Answer
+from streams.decide.gates.condition import condition
 from streams.decide.gates.consent import consent
 from streams.decide.gates.content import content
 from streams.decide.gates.lifecycle import lifecycle
 from streams.decide.gates.time_zone import time_zone
 from streams.decide.rules import Compiled
 from streams.decide.view import View
+
+if TYPE_CHECKING:
+    from streams.decide.occasions.base import Verdict
+    from streams.decide.records import Episode
 
 
 class Standing(msgspec.Struct):
@@ -30,9 +38,18 @@ class Standing(msgspec.Struct):
         return self.answers[-1].reason
 
 
-def standing(view: View, campaign: Compiled, brand: str, channel: str | None = None) -> Standing:
-    """Ask lifecycle, consent and reach, content, zone. ``channel``: already chosen, else the first that works."""
-    result = Standing([lifecycle(view, campaign, brand)])
+def standing(view: View, campaign: Compiled, due: Episode, verdict: Verdict, channel: str | None = None) -> Standing:
+    """Ask condition, lifecycle, consent and reach, content, zone, of an episode whose ``verdict`` is to go.
+
+    ``channel``: already chosen, else the first that works.
+    """
+    result, brand = Standing([]), due.brand
+    if campaign.condition is not None:
+        moment = Moment(view, campaign, brand, due.episode, due.step, verdict.items)
+        result.answers.append(condition(campaign.condition, moment))
+        if result.reason:
+            return result
+    result.answers.append(lifecycle(view, campaign, brand))
     if result.reason:
         return result
     channels = campaign.campaign.channels if channel is None else [channel]
