@@ -90,8 +90,8 @@ class SecondPurchaseOptions(Closed):
     window: Duration = 30 * 86_400_000
 
 
-class ReactivationOptions(Closed):
-    """Options of ``reactivation``; the rule is in docs/semantics.md."""
+class RhythmOptions(Closed):
+    """How a customer's own rhythm is estimated, and when he is late by it; the rule is in docs/semantics.md."""
 
     factor_percent: int = Field(200, ge=100, le=1000)
     prior_interval: Duration = 60 * 86_400_000
@@ -99,6 +99,10 @@ class ReactivationOptions(Closed):
     min_purchases: int = Field(2, ge=1, le=50)
     at_least: Duration = 14 * 86_400_000
     at_most: Duration = 365 * 86_400_000
+
+
+class ReactivationOptions(RhythmOptions):
+    """Options of ``reactivation``."""
 
 
 class WelcomeOptions(Closed):

@@ -186,7 +186,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "min_value": "Least worth of the open lines, in the cart's currency. In quotes.",
     },
     "SecondPurchaseOptions": {"window": "Time after the first purchase in which the message makes sense."},
-    "ReactivationOptions": {
+    "RhythmOptions": {
         "factor_percent": "How late, in per cent of the expected interval, the customer has to be.",
         "prior_interval": "Interval that is expected of a customer without history.",
         "prior_weight": "How many intervals of the customer's own that expectation weighs as much as.",

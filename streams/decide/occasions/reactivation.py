@@ -1,24 +1,20 @@
 """Reactivation: a customer who is late by his own rhythm, over all channels.
 
-Rhythm: the lower median of the last intervals between days with a kept purchase, shrunk towards a prior interval
-(a robust location estimate with a pseudo-count prior; for the family of such models see Fader, Hardie and Lee,
-"Counting Your Customers the Easy Way", Marketing Science 24, 2005). Episode: customer and UTC date of the purchase
-that he would be late after. Sources: orders, returns, till receipts.
+The rhythm: ``streams.decide.rhythm``. Episode: customer and UTC date of the purchase that he would be late after. It
+starts when the customer is late after it; a kept purchase on a later day re-arms (the next episode counts from it), and
+one that came back as a whole or was cancelled ends its episode. Late online but not over all channels: suppressed, he
+buys in the store. Sources: orders, returns, till receipts.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from schemas.envelope import Envelope
+from streams.decide import rhythm
 from streams.decide.facts import PURCHASE_TYPES, STORE, TRADE_TYPES
 from streams.decide.occasions.base import END, Arming, Verdict, bought_by, bought_reason
 from streams.decide.rules import Compiled
 from streams.decide.state import DAY_MS, Purchase, Sent
 from streams.decide.view import View, utc_date
-
-INTERVALS_MAX = 10
-"""Most intervals that the rhythm looks at, the last ones."""
 
 
 class Reactivation:
@@ -73,27 +69,9 @@ def threshold(view: View, campaign: Compiled, brand: str) -> int | None:
     """Milliseconds after a purchase at which the customer is late; None: too few purchases to tell."""
     derived, key = view.state.derived, f"late after {brand} {campaign.id} {campaign.version}"
     if key not in derived:
-        derived[key] = _late_after(campaign, view.kept(brand))
+        derived[key] = rhythm.late_after(rhythm.purchase_days(view.kept(brand)), campaign.options)
     late_after: int | None = derived[key]
     return late_after
-
-
-def _late_after(campaign: Compiled, kept: list[Purchase]) -> int | None:
-    options = campaign.options
-    moments: list[int] = []
-    for purchase in kept:
-        if not moments or purchase.at // DAY_MS != moments[-1] // DAY_MS:
-            moments.append(purchase.at)
-    if len(moments) < options.min_purchases:
-        return None
-    intervals = [b - a for a, b in pairwise(moments)][-INTERVALS_MAX:]
-    count, weight = len(intervals), options.prior_weight
-    if count + weight == 0:
-        return None
-    own = sorted(intervals)[(count - 1) // 2] if count else 0
-    expected = (count * own + weight * options.prior_interval) // (count + weight)
-    late: int = min(max(expected * options.factor_percent // 100, options.at_least), options.at_most)
-    return late
 
 
 def _online(kept: list[Purchase]) -> list[Purchase]:
