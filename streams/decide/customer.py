@@ -69,7 +69,7 @@ class CustomerFold:
         if state.sent:
             self._correct(view, event)
         for occasion in ARMED_BY.get(event.type, ()):
-            for brand in sorted(state.registered) if occasion.across_brands else (event.brand,):
+            for brand in view.rules.brands_of.get(occasion.name, ()) if occasion.across_brands else (event.brand,):
                 for campaign in view.rules.by_trigger.get((brand, occasion.name), ()):
                     self._arm(view, occasion, campaign, brand, event)
         return True

@@ -107,6 +107,20 @@ def is_kept(purchase: Purchase, matched: Matched) -> bool:
     return any(line.qty > matched.get((purchase.id, line.line), 0) for line in purchase.lines)
 
 
+def kept_value(purchase: Purchase, matched: Matched) -> int:
+    """What the customer kept of a purchase is worth, in minor units of its currency: price less the discount's share
+    (rounded down) for each piece that did not come back; 0 for a cancelled one."""
+    if purchase.at < 0 or purchase.cancelled:
+        return 0
+    if purchase.folded_kept is not None:
+        return purchase.folded_value
+    value = 0
+    for line in purchase.lines:
+        kept = line.qty - matched.get((purchase.id, line.line), 0)
+        value += kept * line.price - line.discount * kept // line.qty
+    return value
+
+
 def kept_purchases(state: CustomerState, brand: str) -> list[Purchase]:
     """The brand's kept purchases, oldest first (by time, then id)."""
     derived, key = state.derived, f"kept {brand}"
@@ -139,7 +153,8 @@ def fold(state: CustomerState, now: int) -> None:
     if lines > LINES_MAX:
         old = _oldest_beyond(state, lines)
     for purchase in old:
-        purchase.folded_kept = is_kept(purchase, matched_returns(state, purchase.brand))
+        matched = matched_returns(state, purchase.brand)
+        purchase.folded_kept, purchase.folded_value = is_kept(purchase, matched), kept_value(purchase, matched)
     for purchase in old:
         purchase.lines = []
         purchase.delivered = {}
@@ -172,13 +187,16 @@ def _purchase(state: CustomerState, event: Envelope, key: str) -> Purchase:
 
 
 def _lines(rows: Iterable[dict[str, object]]) -> list[Line]:
-    return [Line(row["line"], row["product"], row["qty"], row["price"]) for row in rows]  # type: ignore[arg-type]
+    return [
+        Line(row["line"], row["product"], row["qty"], row["price"], row.get("discount", 0))  # type: ignore[arg-type]
+        for row in rows
+    ]
 
 
 def _order_placed(state: CustomerState, event: Envelope) -> None:
     fold(state, event.eff)
     purchase = _purchase(state, event, event.data["order"])
-    purchase.at, purchase.channel = event.at, event.data["channel"]
+    purchase.at, purchase.channel, purchase.currency = event.at, event.data["channel"], event.currency
     if not purchase.changed:
         purchase.lines = _lines(event.data["lines"])
     purchase.cart = event.data.get("cart", "")
@@ -213,6 +231,7 @@ def _receipt(state: CustomerState, event: Envelope) -> None:
     if sales:
         purchase = _purchase(state, event, key)
         purchase.at, purchase.channel, purchase.lines = event.at, STORE, _lines(sales)
+        purchase.currency = event.currency
     back = [ReturnLine(None, row["product"], row["qty"]) for row in rows if row["kind"] == "return"]
     if back:
         state.returns[f"{event.brand}|{key}"] = Return(key, event.brand, event.at, None, back)

@@ -65,17 +65,25 @@ class Item:
 class RuleSet:
     """Campaigns and brand rules in force together; never changed once made."""
 
-    __slots__ = ("brands", "by_trigger", "campaigns", "version")
+    __slots__ = ("brands", "brands_of", "by_trigger", "campaigns", "since", "version")
 
-    def __init__(self, campaigns: Mapping[str, Compiled], brands: Mapping[str, Brand], version: int) -> None:
+    def __init__(
+        self, campaigns: Mapping[str, Compiled], brands: Mapping[str, Brand], version: int, since: int = -(1 << 62)
+    ) -> None:
         self.campaigns = dict(campaigns)
         self.brands = dict(brands)
         self.version = version
+        self.since = since
+        """When they came into force."""
         self.by_trigger: dict[tuple[str, str], list[Compiled]] = {}
         """(brand, occasion) -> campaigns, by id."""
         for campaign in sorted(self.campaigns.values(), key=lambda c: c.id):
             for brand in campaign.campaign.brands:
                 self.by_trigger.setdefault((brand, campaign.campaign.occasion), []).append(campaign)
+        self.brands_of: dict[str, list[str]] = {}
+        """Occasion -> brands with campaigns of it, by name."""
+        for brand, occasion in sorted(self.by_trigger):
+            self.brands_of.setdefault(occasion, []).append(brand)
 
 
 class Rules:
@@ -134,7 +142,7 @@ class Rules:
         elif campaigns.pop(name, None) is None:
             return False
         self._times.append(event.eff)
-        self._sets.append(RuleSet(campaigns, brands, last.version + 1))
+        self._sets.append(RuleSet(campaigns, brands, last.version + 1, event.eff))
         del self._times[:-VERSIONS_MAX], self._sets[: -VERSIONS_MAX - 1]
         return True
 

@@ -83,6 +83,8 @@ def default_text(field: dict[str, Any]) -> str:
         return ""
     if isinstance(default, bool):
         return code(str(default).lower())
+    if isinstance(default, list):
+        return codes(default_text({**field["items"], "default": each}).strip("`") for each in default)
     return code(duration(parse_duration(default)) if _is_duration(field) else default)
 
 

@@ -14,7 +14,21 @@ from prometheus_client.metrics import MetricWrapperBase
 
 import sinks
 import streams
-from schemas.campaigns import OPTIONS, BrandRules, Campaign, Cap, Content, MarketRules, Offer, QuietHours, Step
+from schemas.campaigns import (
+    OPTIONS,
+    BrandRules,
+    Campaign,
+    Cap,
+    Content,
+    LifecycleRules,
+    MarketRules,
+    Offer,
+    QuietHours,
+    RfmRules,
+    RhythmOptions,
+    Segment,
+    Step,
+)
 from schemas.decisions import OUTCOMES, REASONS
 from schemas.quarantine import QUARANTINE_REASONS
 from streams.docs.markdown import code, codes, model_fields, table, type_text
@@ -58,7 +72,8 @@ def campaign_options() -> str:
 
 def brand_fields() -> str:
     """The fields of a brand file."""
-    return _models({"BrandRules": BrandRules, "MarketRules": MarketRules, "Cap": Cap, "QuietHours": QuietHours})
+    models = (BrandRules, MarketRules, Cap, QuietHours, Segment, LifecycleRules, RhythmOptions, RfmRules)
+    return _models({model.__name__: model for model in models})
 
 
 def outcomes() -> str:
