@@ -5,43 +5,19 @@ The compacted topic ``campaigns`` carries them as ``CampaignRecord``.
 
 from __future__ import annotations
 
-import re
 from datetime import time
-from decimal import Decimal
-from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from schemas.base import TIME_ZONES, Amount, Brand, Closed, Currency, Event, Identifier, Market
 from schemas.customers import Channel, Purpose
+from schemas.durations import Duration
+from schemas.lifecycle import SEGMENTS_MAX, LifecycleRules, RfmRules, RhythmOptions, Segment, SegmentId, no_two_alike
 
 OccasionName = Literal[
     "cart_abandoned", "review_request", "second_purchase", "reactivation", "welcome", "birthday", "segment_changed"
 ]
-Stage = Literal["prospect", "new", "active", "loyal", "at_risk", "lapsed", "back"]
-
-_DURATION = re.compile(r"^(\d+)(ms|s|m|h|d)$")
-_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_DAY_MS = 86_400_000
-SEGMENTS_MAX = 50
-"""Most segments of a brand; a customer's state notes each that he is in or has left."""
-DURATION_MS_MAX = 400 * 86_400_000
-"""Longest duration a campaign may name."""
-
-
-def parse_duration(value: object) -> int:
-    """Milliseconds of ``"30m"``, ``"4h"``, ``"7d"``; whole numbers are milliseconds already."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        milliseconds = value
-    else:
-        match = _DURATION.match(value) if isinstance(value, str) else None
-        if match is None:
-            raise ValueError(f"{value!r} is not a duration; write a number and a unit, such as 30m, 4h or 7d")
-        milliseconds = int(match[1]) * _UNIT_MS[match[2]]
-    if not 0 <= milliseconds <= DURATION_MS_MAX:
-        raise ValueError(f"{value!r} is outside 0 to {DURATION_MS_MAX // _UNIT_MS['d']}d")
-    return milliseconds
 
 
 def _known_zone(value: str) -> str:
@@ -50,32 +26,7 @@ def _known_zone(value: str) -> str:
     return value
 
 
-def _rising(values: list[int]) -> list[int]:
-    if any(b <= a for a, b in pairwise(values)):
-        raise ValueError(f"{values} does not rise; write the smallest first, no two alike")
-    return values
-
-
-def _rising_amounts(values: list[str]) -> list[str]:
-    if any(b <= a for a, b in pairwise(map(Decimal, values))):
-        raise ValueError(f"{values} does not rise; write the smallest first, no two alike")
-    return values
-
-
-def _no_two_alike(segments: list[Segment]) -> list[Segment]:
-    names = [segment.id for segment in segments]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"segment {twice!r} is defined twice; give one of them another id")
-    return segments
-
-
-Duration = Annotated[int, BeforeValidator(parse_duration)]
-"""A duration in milliseconds, written as ``4h``."""
 Zone = Annotated[str, AfterValidator(_known_zone)]
-Four = Field(min_length=4, max_length=4)
-FourDurations = Annotated[list[Duration], Four, AfterValidator(_rising)]
-SegmentId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
 class Offer(Closed):
@@ -119,17 +70,6 @@ class SecondPurchaseOptions(Closed):
     """Options of ``second_purchase``."""
 
     window: Duration = 30 * 86_400_000
-
-
-class RhythmOptions(Closed):
-    """How a customer's own rhythm is estimated, and when he is late by it; the rule is in docs/semantics.md."""
-
-    factor_percent: int = Field(200, ge=100, le=1000)
-    prior_interval: Duration = 60 * 86_400_000
-    prior_weight: int = Field(2, ge=0, le=100)
-    min_purchases: int = Field(2, ge=1, le=50)
-    at_least: Duration = 14 * 86_400_000
-    at_most: Duration = 365 * 86_400_000
 
 
 class ReactivationOptions(RhythmOptions):
@@ -222,60 +162,6 @@ class MarketRules(Closed):
     language: str | None = None
 
 
-class LifecycleRules(Closed):
-    """Where the stages of a customer's life with the brand begin and end; the rule is in docs/lifecycle.md."""
-
-    rhythm: RhythmOptions = Field(default_factory=lambda: RhythmOptions(min_purchases=1))
-    new_for: Duration = 30 * _DAY_MS
-    loyal_purchases: int = Field(4, ge=2, le=100)
-    loyal_within: Duration = 365 * _DAY_MS
-    lapsed_percent: int = Field(200, ge=100, le=1000)
-    back_for: Duration = 60 * _DAY_MS
-
-
-PurchaseDays = Annotated[int, Field(ge=1, le=366)]
-
-
-class RfmRules(Closed):
-    """Cut points of the scores 1 to 5 for recency, frequency and money; four each, rising."""
-
-    recency: FourDurations = Field([30 * _DAY_MS, 60 * _DAY_MS, 120 * _DAY_MS, 240 * _DAY_MS])
-    frequency: Annotated[list[Annotated[int, Field(ge=1, le=366)]], Four, AfterValidator(_rising)] = Field(
-        [2, 4, 7, 12]
-    )
-    monetary: Annotated[list[Amount], Four, AfterValidator(_rising_amounts)] = Field(["50", "150", "400", "1000"])
-
-
-Score = Annotated[int, Field(ge=1, le=5)]
-
-
-class Segment(Closed):
-    """A group of the brand's customers: all conditions that are given have to hold."""
-
-    id: SegmentId
-    name: str = Field(max_length=200)
-    stages: list[Stage] = Field(default_factory=list, max_length=7)
-    value_min: Amount | None = None
-    value_max: Amount | None = None
-    lifetime_value_min: Amount | None = None
-    purchases_min: int | None = Field(None, ge=0, le=366)
-    purchases_max: int | None = Field(None, ge=0, le=366)
-    recency_min: Score | None = None
-    frequency_min: Score | None = None
-    monetary_min: Score | None = None
-    email_domains: list[Annotated[str, Field(min_length=1, max_length=255)]] = Field(
-        default_factory=list, max_length=1_000
-    )
-    countries: list[Market] = Field(default_factory=list, max_length=300)
-    company: bool | None = None
-
-    @model_validator(mode="after")
-    def _asks_something(self) -> Segment:
-        if not any(value not in (None, []) for name, value in self if name not in ("id", "name")):
-            raise ValueError(f"segment {self.id!r} has no condition; add one, such as stages")
-        return self
-
-
 class BrandRules(Closed):
     """The rules that all campaigns of a brand share."""
 
@@ -294,7 +180,7 @@ class BrandRules(Closed):
     )
     lifecycle: LifecycleRules = Field(default_factory=LifecycleRules)
     rfm: RfmRules = Field(default_factory=RfmRules)
-    segments: Annotated[list[Segment], AfterValidator(_no_two_alike)] = Field(
+    segments: Annotated[list[Segment], AfterValidator(no_two_alike)] = Field(
         default_factory=list, max_length=SEGMENTS_MAX
     )
 

@@ -198,6 +198,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "segment": "Segment of the brand, by its id.",
         "change": "What makes the message due: the customer has entered the segment, or has left it.",
     },
+    "LifecycleRhythm": {"min_purchases": "Least number of days with a kept purchase."},
     "LifecycleRules": {
         "rhythm": "When a customer is late by his own rhythm: then he is at risk.",
         "new_for": "Time after the first kept purchase in which the customer is new.",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.rhythm.customers import JOURNEY_FILE, Trade, complete_journey, cut_off, online_retail
 from benchmarks.rhythm.report import page, scored
-from schemas.campaigns import RhythmOptions
+from schemas.lifecycle import RhythmOptions
 from streams.campaigns import load_campaigns
 from streams.errors import CuepointError
 from streams.replay.online_retail import read_online_retail

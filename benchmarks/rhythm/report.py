@@ -9,7 +9,7 @@ from benchmarks.rhythm.auc import Interval, Ranked, bootstrap, delong
 from benchmarks.rhythm.bg_nbd import BgNbd
 from benchmarks.rhythm.customers import CutOff, Known, with_days
 from benchmarks.rhythm.scores import BG_NBD, FIXED, LATE, NAMES, RATE, RECENCY, RHYTHM, SUM, UNSHRUNK, fitted, scores
-from schemas.campaigns import RhythmOptions
+from schemas.lifecycle import RhythmOptions
 from streams.docs.markdown import table
 
 DIFFERENCES = (

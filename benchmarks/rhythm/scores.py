@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from benchmarks.rhythm.bg_nbd import BgNbd, Seen, fit
 from benchmarks.rhythm.customers import CutOff, Known
-from schemas.campaigns import RhythmOptions
+from schemas.lifecycle import RhythmOptions
 from streams.decide.rhythm import INTERVALS_MAX, late_after, usual_interval
 from streams.decide.state import DAY_MS
 

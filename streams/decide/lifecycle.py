@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from schemas.campaigns import LifecycleRules, RfmRules, Segment, Stage
+from schemas.lifecycle import LifecycleRules, RfmRules, Segment, Stage
 from streams.decide.facts import kept_value
 from streams.decide.rhythm import late_after, purchase_days, usual_interval
 from streams.decide.rules import Brand, minor

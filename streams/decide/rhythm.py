@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from schemas.campaigns import RhythmOptions
+from schemas.lifecycle import RhythmOptions
 from streams.decide.state import DAY_MS, Purchase
 
 INTERVALS_MAX = 10

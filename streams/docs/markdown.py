@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from schemas.campaigns import parse_duration
+from schemas.durations import parse_duration
 from schemas.generate import model_schema
 
 _FORMATS = {"date-time": "time with offset", "date": "date", "time": "time of day", "path": "path"}

@@ -14,22 +14,9 @@ from prometheus_client.metrics import MetricWrapperBase
 
 import sinks
 import streams
-from schemas.campaigns import (
-    OPTIONS,
-    BrandRules,
-    Campaign,
-    Cap,
-    Content,
-    LifecycleRules,
-    MarketRules,
-    Offer,
-    QuietHours,
-    RfmRules,
-    RhythmOptions,
-    Segment,
-    Step,
-)
+from schemas.campaigns import OPTIONS, BrandRules, Campaign, Cap, Content, MarketRules, Offer, QuietHours, Step
 from schemas.decisions import OUTCOMES, REASONS
+from schemas.lifecycle import LifecycleRhythm, LifecycleRules, RfmRules, Segment
 from schemas.quarantine import QUARANTINE_REASONS
 from streams.docs.markdown import code, codes, model_fields, table, type_text
 from streams.settings import ENV_PREFIX, Settings
@@ -72,7 +59,7 @@ def campaign_options() -> str:
 
 def brand_fields() -> str:
     """The fields of a brand file."""
-    models = (BrandRules, MarketRules, Cap, QuietHours, Segment, LifecycleRules, RhythmOptions, RfmRules)
+    models = (BrandRules, MarketRules, Cap, QuietHours, Segment, LifecycleRules, LifecycleRhythm, RfmRules)
     return _models({model.__name__: model for model in models})
 
 

@@ -16,7 +16,7 @@ from benchmarks.rhythm.customers import BRAND, Known, Trade, cut_off, online_ret
 from benchmarks.rhythm.report import over_all, page, scored
 from benchmarks.rhythm.scores import BG_NBD, LATE, RHYTHM
 from schemas.base import to_ms
-from schemas.campaigns import RhythmOptions
+from schemas.lifecycle import RhythmOptions
 from streams.decide.state import DAY_MS, Line, Purchase
 from streams.errors import CuepointError, InputError
 from streams.replay.history import History, Order, Return

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.campaigns import BrandRules, LifecycleRules, RhythmOptions, Segment, Stage
+from schemas.campaigns import BrandRules
 from schemas.envelope import Envelope
+from schemas.lifecycle import LifecycleRhythm, LifecycleRules, Segment, Stage
 from streams.decide import facts
 from streams.decide.lifecycle import YEAR_MS, customer_facts, is_in, next_change, scores, stage, trade
 from streams.decide.rules import Brand, Rules, RuleSet, compile_brand
@@ -16,7 +17,7 @@ from streams.decide.state import STATE_VERSION, CustomerState, decode_state, enc
 from streams.decide.view import View
 from tests.oracle.builders import DAY, HOUR
 
-RHYTHM = RhythmOptions(min_purchases=1, prior_interval=10 * DAY, prior_weight=1, at_least=0, factor_percent=200)
+RHYTHM = LifecycleRhythm(min_purchases=1, prior_interval=10 * DAY, prior_weight=1, at_least=0, factor_percent=200)
 LIFE = LifecycleRules(
     rhythm=RHYTHM, new_for=15 * DAY, loyal_purchases=3, loyal_within=40 * DAY, lapsed_percent=200, back_for=12 * DAY
 )
@@ -79,6 +80,11 @@ def view(state: CustomerState, day: float, brand: Brand) -> View:
 )
 def test_a_stage_begins_at_its_moment(bought_on: tuple[int, ...], now: float, expected: Stage) -> None:
     assert stage(days(*bought_on), LIFE, int(now * DAY)) == expected
+
+
+def test_a_rhythm_given_in_part_still_asks_for_one_purchase() -> None:
+    given = acme(lifecycle={"rhythm": {"prior_interval": "1d", "at_least": "0s"}})
+    assert customer_facts(view(folded(bought(1, 0)), 3, given), "acme")["stage"] == "at_risk"
 
 
 def test_a_customer_is_loyal_until_a_purchase_day_is_as_old_as_the_window() -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import pairwise
 
-from schemas.campaigns import BrandRules, RhythmOptions, Segment
+from schemas.campaigns import BrandRules
 from schemas.iso import CURRENCY_DIGITS
+from schemas.lifecycle import RhythmOptions, Segment
 from tests.oracle.calendars import utc_date
 from tests.oracle.customer import Facts
 from tests.oracle.history import DAY_MS

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
-from schemas.campaigns import OPTIONS, Campaign, Segment
+from schemas.campaigns import OPTIONS, Campaign
+from schemas.lifecycle import Segment
 from tests.oracle.calendars import birthday_in, instant, utc_date
 from tests.oracle.carts import Cart, open_lines
 from tests.oracle.customer import Customer, Facts, Items, Key, World

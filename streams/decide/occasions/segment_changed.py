@@ -14,8 +14,8 @@ returns, till receipts, customers.
 
 from __future__ import annotations
 
-from schemas.campaigns import Segment
 from schemas.envelope import Envelope
+from schemas.lifecycle import Segment
 from streams.decide.facts import PURCHASE_TYPES, STORE, TRADE_TYPES
 from streams.decide.lifecycle import customer_facts, is_in, next_change
 from streams.decide.occasions.base import END, Arming, Verdict, bought_reason
