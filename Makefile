@@ -3,7 +3,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 BENCH_STAMP := .venv-bench/.installed
 
-.PHONY: help demo test chaos bench bench-large soak lint broker clean
+.PHONY: help demo test chaos bench bench-large soak rhythm lint broker clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z.-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -26,6 +26,9 @@ bench-large: $(STAMP) ## Ten million customers on one worker with RocksDB (60 GB
 
 soak: $(STAMP) $(BENCH_STAMP) ## Half an hour at half of the measured maximum, a kill every five minutes (MINUTES=<n>)
 	$(BIN)/python -m benchmarks.soak $(if $(MINUTES),--minutes $(MINUTES))
+
+rhythm: $(STAMP) ## Check "late by own rhythm" on real histories; the figures go to docs/rhythm.md (DATA=<folder>)
+	$(BIN)/python -m benchmarks.rhythm $(if $(DATA),--data "$(DATA)")
 
 lint: $(STAMP) ## Style, format and types
 	$(BIN)/ruff check .

@@ -5,37 +5,21 @@ The compacted topic ``campaigns`` carries them as ``CampaignRecord``.
 
 from __future__ import annotations
 
-import re
 from datetime import time
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from schemas.base import TIME_ZONES, Amount, Brand, Closed, Currency, Event, Identifier, Market
 from schemas.customers import Channel, Purpose
+from schemas.durations import Duration
+from schemas.lifecycle import SEGMENTS_MAX, LifecycleRules, RfmRules, RhythmOptions, Segment, SegmentId, no_two_alike
 
-OccasionName = Literal["cart_abandoned", "review_request", "second_purchase", "reactivation", "welcome", "birthday"]
-
-_DURATION = re.compile(r"^(\d+)(ms|s|m|h|d)$")
-_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+OccasionName = Literal[
+    "cart_abandoned", "review_request", "second_purchase", "reactivation", "welcome", "birthday", "segment_changed"
+]
 CONDITION_CHARACTERS_MAX = 2_000
 """Longest condition."""
-DURATION_MS_MAX = 400 * 86_400_000
-"""Longest duration a campaign may name."""
-
-
-def parse_duration(value: object) -> int:
-    """Milliseconds of ``"30m"``, ``"4h"``, ``"7d"``; whole numbers are milliseconds already."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        milliseconds = value
-    else:
-        match = _DURATION.match(value) if isinstance(value, str) else None
-        if match is None:
-            raise ValueError(f"{value!r} is not a duration; write a number and a unit, such as 30m, 4h or 7d")
-        milliseconds = int(match[1]) * _UNIT_MS[match[2]]
-    if not 0 <= milliseconds <= DURATION_MS_MAX:
-        raise ValueError(f"{value!r} is outside 0 to {DURATION_MS_MAX // _UNIT_MS['d']}d")
-    return milliseconds
 
 
 def _known_zone(value: str) -> str:
@@ -44,8 +28,6 @@ def _known_zone(value: str) -> str:
     return value
 
 
-Duration = Annotated[int, BeforeValidator(parse_duration)]
-"""A duration in milliseconds, written as ``4h``."""
 Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
@@ -92,15 +74,8 @@ class SecondPurchaseOptions(Closed):
     window: Duration = 30 * 86_400_000
 
 
-class ReactivationOptions(Closed):
-    """Options of ``reactivation``; the rule is in docs/semantics.md."""
-
-    factor_percent: int = Field(200, ge=100, le=1000)
-    prior_interval: Duration = 60 * 86_400_000
-    prior_weight: int = Field(2, ge=0, le=100)
-    min_purchases: int = Field(2, ge=1, le=50)
-    at_least: Duration = 14 * 86_400_000
-    at_most: Duration = 365 * 86_400_000
+class ReactivationOptions(RhythmOptions):
+    """Options of ``reactivation``."""
 
 
 class WelcomeOptions(Closed):
@@ -115,6 +90,13 @@ class BirthdayOptions(Closed):
     leap_day: Literal["02-28", "03-01"] = "02-28"
 
 
+class SegmentOptions(Closed):
+    """Options of ``segment_changed``."""
+
+    segment: SegmentId
+    change: Literal["entered", "left"] = "entered"
+
+
 OPTIONS: dict[str, type[Closed]] = {
     "cart_abandoned": CartOptions,
     "review_request": ReviewOptions,
@@ -122,6 +104,7 @@ OPTIONS: dict[str, type[Closed]] = {
     "reactivation": ReactivationOptions,
     "welcome": WelcomeOptions,
     "birthday": BirthdayOptions,
+    "segment_changed": SegmentOptions,
 }
 
 
@@ -214,6 +197,11 @@ class BrandRules(Closed):
     )
     in_flight: Duration = Field(
         3_600_000, description="How long after a send a purchase still cancels it when no channel has answered."
+    )
+    lifecycle: LifecycleRules = Field(default_factory=LifecycleRules)
+    rfm: RfmRules = Field(default_factory=RfmRules)
+    segments: Annotated[list[Segment], AfterValidator(no_two_alike)] = Field(
+        default_factory=list, max_length=SEGMENTS_MAX
     )
 
 

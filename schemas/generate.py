@@ -18,11 +18,12 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from schemas.base import Currency, Market
-from schemas.campaigns import DURATION_MS_MAX, CampaignRecord, parse_duration
+from schemas.campaigns import CampaignRecord
 from schemas.catalog import CatalogItem, ControlRecord
 from schemas.cloudevents import DATA_SCHEMA
 from schemas.customers import CustomerEvent, FeedbackEvent
 from schemas.decisions import Decision, Progress, Trigger
+from schemas.durations import DURATION_MS_MAX, parse_duration
 from schemas.envelope import Envelope
 from schemas.iso import COUNTRIES, CURRENCY_DIGITS
 from schemas.meanings import MEANINGS, meaning

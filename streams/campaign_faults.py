@@ -17,6 +17,8 @@ from streams.campaign_conditions import condition_faults
 from streams.campaign_yaml import Place, YamlFile
 
 VALUE_SHOWN_CHARACTERS = 60
+WITHOUT_OPTIONS = "welcome"
+"""An occasion that has none, to check the rest of a campaign whose options are wrong."""
 _UNKNOWN = "extra_forbidden"
 _BY_TYPE = {
     "string_type": "put it in quotes",
@@ -43,10 +45,11 @@ def check(file: YamlFile) -> tuple[Campaign | BrandRules | None, list[str]]:
     if "brand" in content and "occasion" not in content:
         return _check(file, BrandRules)
     faults: list[str] = []
-    options, occasion = content.get("options"), content.get("occasion")
+    options, occasion = content.get("options", {}), content.get("occasion")
     if isinstance(options, dict) and occasion in OPTIONS:
-        faults += _faults(file, OPTIONS[occasion], options, ("options",))
-        faults += _faults(file, Campaign, {**content, "options": {}}, ())
+        faults = _faults(file, OPTIONS[occasion], options, ("options",))
+        rest = {**content, "occasion": WITHOUT_OPTIONS, "options": {}} if faults else content
+        faults += _faults(file, Campaign, rest, ())
     checked, found = (None, faults) if faults else _check(file, Campaign)
     found += condition_faults(file)
     return None if found else checked, found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,30 @@ def load_with_files(directory: Path) -> tuple[CampaignSet, dict[str, YamlFile]]:
         for number, brand in enumerate(campaign.brands)
         if brand not in known
     ]
+    faults += _segments_missing(campaigns, {brand: rules for brand, (rules, _) in brands.items()})
     if faults:
         raise CampaignError("\n".join(faults))
     content = CampaignSet(
         tuple(campaigns[name][0] for name in sorted(campaigns)), tuple(brands[name][0] for name in sorted(brands))
     )
     return content, {name: file for name, (_, file) in campaigns.items()}
+
+
+def _segments_missing(
+    campaigns: Mapping[str, tuple[Campaign, YamlFile]], brands: Mapping[str, BrandRules]
+) -> Iterator[str]:
+    """Campaigns about segments that the rules of one of their brands do not define."""
+    for campaign, file in campaigns.values():
+        if campaign.occasion != "segment_changed":
+            continue
+        wanted = str(campaign.options["segment"])
+        for rules in (brands[brand] for brand in campaign.brands if brand in brands):
+            defined = [segment.id for segment in rules.segments]
+            if wanted not in defined:
+                yield (
+                    f"{file.where(('options', 'segment'))}: segment {wanted!r} is not defined for brand "
+                    f"{rules.brand!r}; add it to 'segments' of the brand's rules{similar(wanted, defined) or '.'}"
+                )
 
 
 def known_brands(content: CampaignSet) -> frozenset[str]:

@@ -15,6 +15,7 @@ OCCASION_WORDS = {
     "reactivation": "a message that we miss the customer",
     "welcome": "a welcome",
     "birthday": "a birthday greeting",
+    "segment_changed": "a message about entering or leaving a segment",
 }
 
 

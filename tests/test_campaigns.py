@@ -50,7 +50,7 @@ def test_the_shipped_files_are_valid_and_show_every_occasion() -> None:
 
 def test_published_records_keep_to_the_contract_and_rules_come_first() -> None:
     made = list(records(load_campaigns(ROOT / "campaigns"), 0, "ada"))
-    assert [record["type"] for _, record in made] == ["brand.published"] + ["campaign.published"] * 6
+    assert [record["type"] for _, record in made] == ["brand.published"] + ["campaign.published"] * len(OPTIONS)
     for _, record in made:
         assert isinstance(validate("campaigns", msgspec.json.encode(record)), Valid)
 
@@ -149,7 +149,7 @@ SENTENCES = [
     (
         cart("occasion: cart_abandoned", "occasion: cart"),
         "cart.yaml, line 4: field 'occasion' = \"cart\" is none of cart_abandoned, review_request, second_purchase, "
-        "reactivation, welcome, birthday.",
+        "reactivation, welcome, birthday, segment_changed.",
     ),
     (
         cart("brands: [shop]", "brands: shop"),
@@ -353,4 +353,4 @@ def test_lint_prints_the_sentences_and_fails(tmp_path: Path) -> None:
     assert result.exit_code == CampaignError.exit_code
     assert "field 'ownr' is unknown; did you mean 'owner'?" in result.stderr
     result = CliRunner().invoke(main, ["campaigns", "lint", str(ROOT / "campaigns")])
-    assert (result.exit_code, result.stdout) == (0, "6 campaigns and the rules of 1 brands are valid.\n")
+    assert (result.exit_code, result.stdout) == (0, "7 campaigns and the rules of 1 brands are valid.\n")

@@ -64,7 +64,7 @@ class CustomerFold:
             view = self.view(state, event.eff)
             by_brand = view.rules.by_brand
             for occasion in ARMED_BY[kind]:
-                for brand in sorted(state.registered) if occasion.across_brands else (event.brand,):
+                for brand in view.rules.brands_of.get(occasion.name, ()) if occasion.across_brands else (event.brand,):
                     campaigns = by_brand.get(brand, _NONE).get(occasion.name)
                     if campaigns is not None:
                         self._arm(view, occasion, campaigns, brand, event)
@@ -73,12 +73,14 @@ class CustomerFold:
     def rearm(self, state: CustomerState, now: int) -> None:
         """Arm every campaign's episodes from the facts: after new campaigns, and after a merge.
 
-        A brand of which the customer has had no event has no facts to arm from.
+        A brand of which the customer has had no event has no facts to arm from, but for occasions across brands.
         """
         view = self.view(state, now)
-        for brand in sorted(state.markets):
-            for name, campaigns in view.rules.by_brand.get(brand, _NONE).items():
-                self._arm(view, OCCASIONS[name], campaigns, brand, None)
+        for brand, by_occasion in view.rules.by_brand.items():
+            known = brand in state.markets
+            for name, campaigns in by_occasion.items():
+                if known or OCCASIONS[name].across_brands:
+                    self._arm(view, OCCASIONS[name], campaigns, brand, None)
 
     def pop(self, state: CustomerState, name: str, now: int) -> None:
         """An episode timer is due at ``now``."""

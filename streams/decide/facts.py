@@ -113,6 +113,20 @@ def is_kept(purchase: Purchase, matched: Matched) -> bool:
     return any(line.qty > matched.get((purchase.id, line.line), 0) for line in purchase.lines)
 
 
+def kept_value(purchase: Purchase, matched: Matched) -> int:
+    """What the customer kept of a purchase is worth, in minor units of its currency: price less the discount's share
+    (rounded down) for each piece that did not come back; 0 for a cancelled one."""
+    if purchase.at < 0 or purchase.cancelled:
+        return 0
+    if purchase.folded_kept is not None:
+        return purchase.folded_value
+    value = 0
+    for line in purchase.lines:
+        kept = line.qty - matched.get((purchase.id, line.line), 0)
+        value += kept * line.price - line.discount * kept // line.qty
+    return value
+
+
 def kept_purchases(state: CustomerState, brand: str) -> list[Purchase]:
     """The brand's kept purchases, oldest first (by time, then id)."""
     derived, key = state.derived, f"kept {brand}"
@@ -155,7 +169,8 @@ def fold(state: CustomerState, now: int) -> None:
     if lines > LINES_MAX:
         old = _oldest_beyond(state, lines)
     for purchase in old:
-        purchase.folded_kept = is_kept(purchase, matched_returns(state, purchase.brand))
+        matched = matched_returns(state, purchase.brand)
+        purchase.folded_kept, purchase.folded_value = is_kept(purchase, matched), kept_value(purchase, matched)
     for purchase in old:
         purchase.lines = []
         purchase.delivered = {}
@@ -188,13 +203,16 @@ def _purchase(state: CustomerState, event: Envelope, key: str) -> Purchase:
 
 
 def _lines(rows: Iterable[dict[str, object]]) -> list[Line]:
-    return [Line(row["line"], row["product"], row["qty"], row["price"]) for row in rows]  # type: ignore[arg-type]
+    return [
+        Line(row["line"], row["product"], row["qty"], row["price"], row.get("discount", 0))  # type: ignore[arg-type]
+        for row in rows
+    ]
 
 
 def _order_placed(state: CustomerState, event: Envelope) -> None:
     fold(state, event.eff)
     purchase = _purchase(state, event, event.data["order"])
-    purchase.at, purchase.channel = event.at, event.data["channel"]
+    purchase.at, purchase.channel, purchase.currency = event.at, event.data["channel"], event.currency
     if not purchase.changed:
         purchase.lines = _lines(event.data["lines"])
     purchase.cart = event.data.get("cart", "")
@@ -229,6 +247,7 @@ def _receipt(state: CustomerState, event: Envelope) -> None:
     if sales:
         purchase = _purchase(state, event, key)
         purchase.at, purchase.channel, purchase.lines = event.at, STORE, _lines(sales)
+        purchase.currency = event.currency
     back = [ReturnLine(None, row["product"], row["qty"]) for row in rows if row["kind"] == "return"]
     if back:
         state.returns[f"{event.brand}|{key}"] = Return(key, event.brand, event.at, None, back)
@@ -239,7 +258,9 @@ def _returned(state: CustomerState, event: Envelope) -> None:
     lines = [ReturnLine(row["line"], row["product"], row["qty"]) for row in event.data["lines"]]
     key = event.data["return"]
     void = event.type == "return.rejected"
-    state.returns[f"{event.brand}|{key}"] = Return(key, event.brand, event.at, event.data["order"], lines, void)
+    known = state.returns.get(f"{event.brand}|{key}")
+    at = event.at if known is None else min(known.at, event.at)
+    state.returns[f"{event.brand}|{key}"] = Return(key, event.brand, at, event.data["order"], lines, void)
 
 
 def _cart_updated(state: CustomerState, event: Envelope) -> None:

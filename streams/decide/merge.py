@@ -63,6 +63,9 @@ def absorb(state: CustomerState, event: Envelope) -> None:
     state.forget_derived()
     state.purchases = {**other.purchases, **state.purchases}
     state.returns = {**other.returns, **state.returns}
+    for place, membership in other.segments.items():
+        known_membership = state.segments.get(place)
+        state.segments[place] = membership if known_membership is None else _in_either(known_membership, membership)
     for name, due in other.timers.items():
         state.timers[name] = min(due, state.timers.get(name, due))
     for name, slot in other.slots.items():
@@ -101,6 +104,11 @@ def _drop_decided(state: CustomerState) -> None:
         slot.candidates = [c for name, c in reversed(once.items()) if name not in state.decided and name not in waiting]
         waiting |= once.keys()
     state.timers = {n: due for n, due in state.timers.items() if n not in state.decided and n not in waiting}
+
+
+def _in_either(a: tuple[int, bool], b: tuple[int, bool]) -> tuple[int, bool]:
+    """Of two words about a segment: that of the one who is in it, and since he first was."""
+    return min(a, b, key=lambda membership: (not membership[1], membership[0]))
 
 
 def _one_cart(a: Cart, b: Cart) -> Cart:

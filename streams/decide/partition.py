@@ -210,7 +210,7 @@ class Partition:
     def _rearm(self, steps: int) -> int:
         """After new rules: arm the next customers, at most ``steps``; the steps taken (fewer: all done).
 
-        The table may be larger than memory: customers that get no timer are not kept.
+        The table may be larger than memory: customers that get no timer and change no segment are not kept.
         """
         assert self.rearming is not None
         now, behind = self.rearming
@@ -226,8 +226,9 @@ class Partition:
                 self._park(state, Envelope(REARM, "campaign.published", "campaigns", customer, now, now))
                 self.states.replace(state)
             elif state.moved_to is None:
+                known = dict(state.segments)
                 self.fold.rearm(state, now)
-                if self.fold.alarms:
+                if self.fold.alarms or state.segments != known:
                     self.states.replace(state)
                     self._sound()
         self.rearming = None

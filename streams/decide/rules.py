@@ -73,22 +73,31 @@ class Item:
 class RuleSet:
     """Campaigns and brand rules in force together; never changed once made."""
 
-    __slots__ = ("brands", "by_brand", "campaigns", "on_arrival", "version")
+    __slots__ = ("brands", "brands_of", "by_brand", "campaigns", "on_arrival", "since", "version")
 
-    def __init__(self, campaigns: Mapping[str, Compiled], brands: Mapping[str, Brand], version: int) -> None:
+    def __init__(
+        self, campaigns: Mapping[str, Compiled], brands: Mapping[str, Brand], version: int, since: int = -(1 << 62)
+    ) -> None:
         self.campaigns = dict(campaigns)
         self.brands = dict(brands)
         self.version = version
+        self.since = since
+        """When they came into force."""
         self.by_brand: dict[str, dict[str, list[Compiled]]] = {}
-        """Brand -> occasion -> campaigns, occasions and campaigns in the order of their names."""
+        """Brand -> occasion -> campaigns, each in the order of their names."""
         self.on_arrival: set[tuple[str, str]] = set()
         """(brand, occasion) of which a campaign decides on arrival."""
-        places = sorted((c.occasion, c.id, brand) for c in self.campaigns.values() for brand in c.campaign.brands)
-        for occasion, name, brand in places:
+        places = sorted((brand, c.occasion, c.id) for c in self.campaigns.values() for brand in c.campaign.brands)
+        for brand, occasion, name in places:
             campaign = self.campaigns[name]
             self.by_brand.setdefault(brand, {}).setdefault(occasion, []).append(campaign)
             if campaign.campaign.timing == "on_arrival":
                 self.on_arrival.add((brand, occasion))
+        self.brands_of: dict[str, list[str]] = {}
+        """Occasion -> brands with campaigns of it, by name."""
+        for brand in self.by_brand:
+            for occasion in self.by_brand[brand]:
+                self.brands_of.setdefault(occasion, []).append(brand)
 
 
 class Rules:
@@ -147,7 +156,7 @@ class Rules:
         elif campaigns.pop(name, None) is None:
             return False
         self._times.append(event.eff)
-        self._sets.append(RuleSet(campaigns, brands, last.version + 1))
+        self._sets.append(RuleSet(campaigns, brands, last.version + 1, event.eff))
         del self._times[:-VERSIONS_MAX], self._sets[: -VERSIONS_MAX - 1]
         return True
 

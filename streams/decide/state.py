@@ -14,8 +14,9 @@ from streams.decide.alarms import NEVER, WAKE_BYTES, earliest_wake, wake_bytes
 from streams.errors import StateError
 from streams.upgrade import other_version, unreadable
 
-STATE_VERSION = 2
-"""Version 1 had no wake before it; the fields are the same."""
+STATE_VERSION = 3
+"""Version 1 had no wake before it. Version 3 adds fields at the ends of rows: discounts, currencies and
+values of purchases, and segments; in older states they have their defaults."""
 NO_WAKE = b"\x80"
 """Values from here on begin with MessagePack at once: its arrays begin with a byte that no wake begins with."""
 DAY_MS = 86_400_000
@@ -51,12 +52,13 @@ class _Row(msgspec.Struct, array_like=True):
 
 
 class Line(_Row):
-    """A purchase line. ``price``: minor units a piece."""
+    """A purchase line. ``price``: minor units a piece. ``discount``: minor units on the whole line."""
 
     line: str
     product: str
     qty: int
     price: int
+    discount: int = 0
 
 
 class Purchase(_Row):
@@ -76,6 +78,9 @@ class Purchase(_Row):
     """Whether it was kept when its lines were folded; None: the lines are here."""
     changed: bool = False
     """``order.changed`` has set the lines."""
+    currency: str = ""
+    folded_value: int = 0
+    """What was kept of it when its lines were folded, in minor units."""
 
 
 class ReturnLine(_Row):
@@ -209,6 +214,9 @@ class CustomerState(_Row, dict=True):
     """States that came before they were announced."""
     parked: list[Envelope] = msgspec.field(default_factory=list)
     """Events that wait for a merge."""
+    segments: dict[str, tuple[int, bool]] = msgspec.field(default_factory=dict)
+    """``brand|segment`` -> (when he entered or left it, or -1: before anyone looked; whether he is in it). Segments
+    that he never was in are absent."""
 
     @property
     def derived(self) -> dict[Any, Any]:
@@ -243,18 +251,16 @@ def encode_state(state: CustomerState) -> bytes:
 
 def decode_state(value: bytes) -> CustomerState:
     """A state from its bytes. Raises StateError for a version that this release does not know."""
-    body = value if value >= NO_WAKE else memoryview(value)[WAKE_BYTES:]
+    has_wake = value < NO_WAKE
+    body = memoryview(value)[WAKE_BYTES:] if has_wake else value
     try:
         state = _decoder.decode(body)
     except msgspec.DecodeError as error:
         raise _refused(body, error) from error
-    if state.version == STATE_VERSION:
-        state.wake = int.from_bytes(value[:WAKE_BYTES], "big")
-    elif state.version == 1:
-        state.version = STATE_VERSION
-        state.wake = earliest_wake(state)
-    else:
+    if not 1 <= state.version <= STATE_VERSION:
         raise _refused(body, None)
+    state.version = STATE_VERSION
+    state.wake = int.from_bytes(value[:WAKE_BYTES], "big") if has_wake else earliest_wake(state)
     return state
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from schemas.campaigns import parse_duration
+from schemas.durations import parse_duration
 from schemas.generate import model_schema
 
 _FORMATS = {"date-time": "time with offset", "date": "date", "time": "time of day", "path": "path"}
@@ -83,6 +83,8 @@ def default_text(field: dict[str, Any]) -> str:
         return ""
     if isinstance(default, bool):
         return code(str(default).lower())
+    if isinstance(default, list):
+        return codes(default_text({**field["items"], "default": each}).strip("`") for each in default)
     return code(duration(parse_duration(default)) if _is_duration(field) else default)
 
 

@@ -16,6 +16,7 @@ import sinks
 import streams
 from schemas.campaigns import OPTIONS, BrandRules, Campaign, Cap, Content, MarketRules, Offer, QuietHours, Step
 from schemas.decisions import OUTCOMES, REASONS
+from schemas.lifecycle import LifecycleRhythm, LifecycleRules, RfmRules, Segment
 from schemas.quarantine import QUARANTINE_REASONS
 from streams.decide.conditions.types import Name
 from streams.decide.conditions.vocabulary import ITEM, VOCABULARY
@@ -77,7 +78,8 @@ def condition_items() -> str:
 
 def brand_fields() -> str:
     """The fields of a brand file."""
-    return _models({"BrandRules": BrandRules, "MarketRules": MarketRules, "Cap": Cap, "QuietHours": QuietHours})
+    models = (BrandRules, MarketRules, Cap, QuietHours, Segment, LifecycleRules, LifecycleRhythm, RfmRules)
+    return _models({model.__name__: model for model in models})
 
 
 def outcomes() -> str:

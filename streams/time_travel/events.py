@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.base import rfc3339, to_ms
-from schemas.campaigns import parse_duration
+from schemas.durations import parse_duration
 from schemas.generate import kinds
 from schemas.topics import INPUTS
 from streams.time_travel.story import Happens, Profile, StoryFile

@@ -66,7 +66,7 @@ def test_a_value_begins_with_its_wake_and_keeps_it(wake: int) -> None:
 
 
 def test_a_value_of_version_1_wakes_for_its_earliest_timer() -> None:
-    value = encode_state(state({"a": 20, "b": 10}, {"s": 15}))[8:].replace(b"\x02", b"\x01", 1)
+    value = encode_state(state({"a": 20, "b": 10}, {"s": 15}))[8:].replace(bytes([STATE_VERSION]), b"\x01", 1)
     found = decode_state(value)
     assert wake_of(value) == wake_bytes(wake_at(10, EPISODE_RANK))
     assert (found.version, found.wake) == (STATE_VERSION, wake_at(10, EPISODE_RANK))

@@ -53,8 +53,10 @@ def campaigns() -> CampaignSet:
         campaign("reactivation", after=["0s", "14d"], options={"min_purchases": 2, "at_least": "5d"}, **own),
         campaign("welcome", after=["1h", "7d"], priority=60, **own),
         campaign("birthday", after=["0s"], options={"lead_days": 1, "local_time": "09:00"}, **own),
+        campaign("segment_changed", after=["30m"], options={"segment": "buyer"}, **own),
     )
     rules: dict[str, Any] = {"hold_window": "2h", "in_flight": "1h", "language": "en", "zone": ZONE}
+    rules["segments"] = [{"id": "buyer", "name": "Buyers of the year", "value_min": "60"}]
     quiet = [{"channel": "*", "start": "22:00", "end": "08:00"}]
     caps = [{"channel": "*", "max": 6, "per": "7d"}]
     return CampaignSet(content, (brand("acme", quiet_hours=quiet, caps=caps, **rules), brand("zest", **rules)))
@@ -102,6 +104,8 @@ class Story:
             tell.of_order("delivered", START + (day + 2) * DAY, f"o-{day}", **who)
             if number % 2:
                 tell.back(START + (day + 12) * DAY, {"mug": 2, "pot": 1}, f"r-{day}", order_id=f"o-{day}", **who)
+        reduced = [{"line_id": "l1", "product_id": "cup", "quantity": 2, "unit_price": "9.00", "discount": "1.00"}]
+        tell.order(START + 171 * DAY, None, "o-reduced", lines=reduced, **who)
         line = [{"line_id": "l1", "quantity": 1}]
         tell.order(START + 172 * DAY, {"cup": 3}, "o-part", channel="phone", cart_id="k-part", **who)
         tell.of_order("delivered", START + 180 * DAY, "o-part", lines=line, **who)

@@ -75,7 +75,8 @@ class History:
         )
 
     def order(self, at: int, products: Any, order_id: str = "o1", price: str = PRICE, **fields: Any) -> dict[str, Any]:
-        own = {"order_id": order_id, "channel": "web", "currency": "GBP", "lines": lines(products, price)}
+        own = {"order_id": order_id, "channel": "web", "currency": "GBP"}
+        own["lines"] = fields.pop("lines", None) or lines(products, price)
         return self.add("orders", "order.placed", at, **_who(fields), **own | fields)
 
     def of_order(self, kind: str, at: int, order_id: str = "o1", **fields: Any) -> dict[str, Any]:

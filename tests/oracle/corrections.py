@@ -7,13 +7,14 @@ from tests.oracle.calendars import utc_date
 from tests.oracle.carts import bought_since
 from tests.oracle.customer import Customer, Send
 from tests.oracle.history import DAY_MS, Event
+from tests.oracle.occasions import Occasion, SegmentChanged
 from tests.oracle.profiles import withdraws_consent
-from tests.oracle.purchases import Purchase, is_return, purchase_id
+from tests.oracle.purchases import Purchase, changes_purchases, is_return, purchase_id
 
 CORRECTABLE_MS = 30 * DAY_MS
 
 
-def undone(send: Send, event: Event, customer: Customer) -> str | None:
+def undone(send: Send, event: Event, customer: Customer, occasion: Occasion) -> str | None:
     """Why an event that was just applied undoes a send; None: it does not.
 
     The event has to be of the kind that the occasion looks at: a purchase of one of the cart's items, a return of
@@ -42,6 +43,12 @@ def undone(send: Send, event: Event, customer: Customer) -> str | None:
     if campaign.occasion == "reactivation":
         after = purchase is not None and utc_date(purchase.at).isoformat() > key.episode.rpartition("/")[2]
         return bought if after and purchase.is_kept else None
+    if isinstance(occasion, SegmentChanged):
+        trades = event.brand == key.brand and event.type != "order.changed" and changes_purchases(event)
+        stood = occasion.seen(occasion.options.segment)[1] == occasion.wants_inside
+        if not trades or not stood or occasion.is_inside() == occasion.wants_inside:
+            return None
+        return bought if event.type in ("order.placed", "pos.receipt") else "returned"
     return None
 
 

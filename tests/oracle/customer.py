@@ -111,6 +111,8 @@ class Customer:
         self.slots: dict[tuple[str, str], Slot] = {}
         self.decided: dict[Key, int] = {}
         self.sends: list[Send] = []
+        self.segments: dict[tuple[str, str], tuple[int, bool]] = {}
+        """(brand, segment) -> when he entered or left it, whether he is in it; as it was seen last."""
 
     @property
     def is_known(self) -> bool:
@@ -147,6 +149,10 @@ class Customer:
                 other.decided[same] = max(decided, other.decided.get(same, decided))
         for cart, number in self.rounds.items():
             other.rounds[cart] = max(number, other.rounds.get(cart, 1))
+        for place, (since, inside) in self.segments.items():
+            known = other.segments.get(place)
+            if known is None or (inside, -since) > (known[1], -known[0]):
+                other.segments[place] = (since, inside)
         self._hand_over_slots(other)
         for key, due in self.timers.items():
             other.timers[key] = min(due, other.timers.get(key, due))
@@ -168,7 +174,7 @@ class Customer:
             ]
 
     def _is_own(self, key: Key) -> bool:
-        """Whether an episode bears this customer's name: welcome, birthday, reactivation."""
+        """Whether an episode bears this customer's name: welcome, birthday, reactivation, segment."""
         return key.episode.startswith(f"{self.name}/")
 
     def _renamed(self, key: Key, other: Customer) -> Key:

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from itertools import pairwise
 
 from schemas.campaigns import OPTIONS, Campaign
+from schemas.lifecycle import Segment
 from tests.oracle.calendars import birthday_in, instant, utc_date
 from tests.oracle.carts import Cart, open_lines
 from tests.oracle.customer import Customer, Facts, Items, Key, World
 from tests.oracle.history import DAY_MS, PROFILE_TYPES, Event
+from tests.oracle.lifecycle import Life, late_after, purchase_days
 from tests.oracle.purchases import Purchase, changes_purchases
 
 REMEMBERED_MS = 125 * DAY_MS
@@ -211,32 +212,13 @@ class Reactivation(Occasion):
     def _anchors(self) -> dict[str, int]:
         """Ends of the threshold by episode: of the latest kept online purchase, and of the latest of all."""
         kept = self.facts.kept_purchases(self.brand)
-        days = self._first_of_each_day(kept)
-        threshold = self._threshold(days) if days else None
+        days = purchase_days(kept)
+        threshold = late_after(days, self.options) if days else None
         if threshold is None:
             return {}
-        online = self._first_of_each_day([purchase for purchase in kept if purchase.channel != "store"])
+        online = purchase_days([purchase for purchase in kept if purchase.channel != "store"])
         # Of the same day both are one episode, which counts from the first purchase of all.
         return {self._episode(at): at + threshold for at in (*online[-1:], days[-1])}
-
-    @staticmethod
-    def _first_of_each_day(purchases: list[Purchase]) -> list[int]:
-        first: dict[object, int] = {}
-        for purchase in purchases:
-            first.setdefault(utc_date(purchase.at), purchase.at)
-        return list(first.values())
-
-    def _threshold(self, days: list[int]) -> int | None:
-        options = self.options
-        if len(days) < options.min_purchases:
-            return None
-        intervals = [later - earlier for earlier, later in pairwise(days)][-10:]
-        m = len(intervals)
-        if m + options.prior_weight == 0:
-            return None
-        own = sorted(intervals)[(m - 1) // 2] if intervals else 0
-        expected = (m * own + options.prior_weight * options.prior_interval) // (m + options.prior_weight)
-        return int(min(max(expected * options.factor_percent // 100, options.at_least), options.at_most))
 
 
 class Welcome(Occasion):
@@ -291,6 +273,56 @@ class Birthday(Occasion):
         return instant(day - timedelta(days=self.options.lead_days), self.options.local_time, zone)
 
 
+class SegmentChanged(Occasion):
+    """A customer who has entered a segment, or left it. What was seen last is noted with the customer."""
+
+    def armed(self, event: Event | None) -> Iterator[tuple[str, int]]:
+        looked = (
+            event is None or event.type in PROFILE_TYPES or (event.brand == self.brand and changes_purchases(event))
+        )
+        segment, life = self._segment(), self._life()
+        if not looked or segment is None or life is None or not self.customer.is_known:
+            return
+        place, inside = (self.brand, segment.id), life.is_in(segment, self.now)
+        if inside != self.seen(segment.id)[1]:
+            self.customer.segments[place] = (self.now, inside)
+        since, inside = self.seen(segment.id)
+        if since is not None and inside == self.wants_inside:
+            yield self._episode(since), since
+        moment = life.next_change(segment, self.now)
+        if moment is not None:
+            yield f"{self.customer.name}/look", moment - self.campaign.steps[0].after
+
+    @property
+    def wants_inside(self) -> bool:
+        return bool(self.options.change == "entered")
+
+    def seen(self, segment: str) -> tuple[int | None, bool]:
+        """When the customer last entered or left, and whether he is inside, as it was seen last."""
+        return self.customer.segments.get((self.brand, segment), (None, False))
+
+    def is_inside(self) -> bool | None:
+        """Whether the customer is in the segment now; None: it is not defined."""
+        segment, life = self._segment(), self._life()
+        return None if segment is None or life is None else life.is_in(segment, self.now)
+
+    def anchor(self, episode: str) -> int | None:
+        since, inside = self.seen(self.options.segment)
+        stands = inside == self.wants_inside and self.is_inside() == inside
+        return since if since is not None and stands and episode == self._episode(since) else None
+
+    def _episode(self, at: int) -> str:
+        return f"{self.customer.name}/{utc_date(at).isoformat()}"
+
+    def _segment(self) -> Segment | None:
+        rules = self.world.brands.get(self.brand)
+        return next((s for s in rules.segments if s.id == self.options.segment), None) if rules else None
+
+    def _life(self) -> Life | None:
+        rules = self.world.brands.get(self.brand)
+        return Life(self.facts, rules) if rules else None
+
+
 OCCASIONS: dict[str, type[Occasion]] = {
     "cart_abandoned": CartAbandoned,
     "review_request": ReviewRequest,
@@ -298,4 +330,5 @@ OCCASIONS: dict[str, type[Occasion]] = {
     "reactivation": Reactivation,
     "welcome": Welcome,
     "birthday": Birthday,
+    "segment_changed": SegmentChanged,
 }

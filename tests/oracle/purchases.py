@@ -21,6 +21,7 @@ class Line:
     unit_price: Decimal
     line_id: str | None
     kept: int
+    discount: Decimal = Decimal(0)
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Purchase:
     at: int
     lines: list[Line]
     cancelled: bool = False
+    currency: str = ""
 
     @property
     def is_kept(self) -> bool:
@@ -66,12 +68,12 @@ def purchases_of(events: Sequence[Event]) -> dict[str, Purchase]:
         if event.type == "order.placed":
             lines = _lines(record["lines"])
             purchases[record["order_id"]] = Purchase(
-                record["order_id"], event.brand, record["channel"], event.at, lines
+                record["order_id"], event.brand, record["channel"], event.at, lines, currency=record["currency"]
             )
         sales = [line for line in record["lines"] if _kind(line) == "sale"] if event.type == "pos.receipt" else []
         if sales:
             key = receipt_id(record)
-            purchases[key] = Purchase(key, event.brand, "store", event.at, _lines(sales))
+            purchases[key] = Purchase(key, event.brand, "store", event.at, _lines(sales), currency=record["currency"])
     for event in events:
         purchase = purchases.get(event.record.get("order_id", ""))
         if purchase is not None and event.type == "order.changed":
@@ -84,10 +86,13 @@ def purchases_of(events: Sequence[Event]) -> dict[str, Purchase]:
 
 
 def returns_of(events: Iterable[Event]) -> list[Return]:
-    """Of each ``return_id`` the last event in order, unless that rejects it; and the return lines of receipts."""
-    last = {event.record["return_id"]: event for event in events if event.type in RETURN_TYPES}
+    """Of each ``return_id`` the last event in order with the earliest time, unless that rejects it; and the return
+    lines of receipts."""
+    of_returns = [event for event in events if event.type in RETURN_TYPES]
+    last = {event.record["return_id"]: event for event in of_returns}
+    first = {key: min(e.at for e in of_returns if e.record["return_id"] == key) for key in last}
     returns = [
-        Return(event.at, key, event.brand, event.record.get("order_id"), event.record["lines"])
+        Return(first[key], key, event.brand, event.record.get("order_id"), event.record["lines"])
         for key, event in last.items()
         if event.type != "return.rejected"
     ]
@@ -150,7 +155,15 @@ def _match(item: Return, purchases: Mapping[str, Purchase]) -> None:
 
 def _lines(records: Iterable[Mapping[str, Any]]) -> list[Line]:
     return [
-        Line(r["product_id"], r["quantity"], Decimal(r["unit_price"]), r.get("line_id"), r["quantity"]) for r in records
+        Line(
+            r["product_id"],
+            r["quantity"],
+            Decimal(r["unit_price"]),
+            r.get("line_id"),
+            r["quantity"],
+            Decimal(r.get("discount", 0)),
+        )
+        for r in records
     ]
 
 

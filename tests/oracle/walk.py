@@ -122,7 +122,8 @@ class Walk:
         for send in customer.sends:
             if send.corrected or self.now > send.decided + CORRECTABLE_MS:
                 continue
-            reason = undone(send, event, customer)
+            occasion = self._occasion(customer, send.candidate.campaign, send.candidate.key.brand)
+            reason = undone(send, event, customer, occasion)
             if reason is None:
                 continue
             key = send.candidate.key
@@ -148,21 +149,28 @@ class Walk:
         """Arm what an event brings (None: a merge): each step at anchor + after, but not before now."""
         for campaign in self.world.campaigns.values():
             for brand in campaign.brands:
-                for episode, anchor in self._occasion(customer, campaign, brand).armed(event):
-                    self._arm_episode(customer, campaign, brand, episode, anchor)
+                self._arm_of(customer, campaign, brand, event)
+
+    def _arm_of(self, customer: Customer, campaign: Campaign, brand: str, event: Event | None) -> None:
+        for episode, anchor in self._occasion(customer, campaign, brand).armed(event):
+            self._arm_episode(customer, campaign, brand, episode, anchor)
 
     def _arm_episode(self, customer: Customer, campaign: Campaign, brand: str, episode: str, anchor: int) -> None:
+        """A timer that waits already moves earlier, never later: when it pops, it waits for what has moved beyond."""
         for number, step in enumerate(campaign.steps, start=1):
             key = Key(campaign.id, episode, number, brand)
             due = anchor + step.after
             lapsed = due + campaign.valid_for < self.now and key not in customer.timers
             if not lapsed and not customer.is_settled(key):
-                customer.timers[key] = max(due, self.now)
+                due = max(due, self.now)
+                customer.timers[key] = min(due, customer.timers.get(key, due))
 
     def _pop_timers(self, customer: Customer) -> None:
         for key in sorted(key for key, due in customer.timers.items() if due <= self.now):
             due = customer.timers.pop(key)
             self._come_due(customer, key, due)
+            if self.world.campaigns[key.campaign].occasion == "segment_changed":
+                self._arm_of(customer, self.world.campaigns[key.campaign], key.brand, None)
 
     def _come_due(self, customer: Customer, key: Key, due: int) -> None:
         campaign = self.world.campaigns[key.campaign]

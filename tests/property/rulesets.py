@@ -9,7 +9,15 @@ from schemas.campaigns import ON_ARRIVAL, BrandRules, Campaign
 from tests.oracle.builders import DAY, brand, campaign
 from tests.property.choices import BRANDS, CHANNELS, MARKETS, ZONES, Chooser
 
-OCCASIONS = ("cart_abandoned", "review_request", "second_purchase", "reactivation", "welcome", "birthday")
+OCCASIONS = (
+    "cart_abandoned",
+    "review_request",
+    "second_purchase",
+    "reactivation",
+    "welcome",
+    "birthday",
+    "segment_changed",
+)
 QUESTIONS = (
     "customer.known",
     "!customer.company",
@@ -44,6 +52,23 @@ QUESTIONS = (
     'now.date < "2011-11-01"',
 )
 """Every name of the vocabulary and every kind of expression; a test sees to it that none is missing."""
+SEGMENTS: tuple[dict[str, Any], ...] = (
+    {"id": "worth", "name": "worth", "value_min": "40"},
+    {"id": "poor", "name": "poor", "value_max": "30", "purchases_min": 1},
+    {"id": "late", "name": "late", "stages": ["at_risk", "lapsed"]},
+    {"id": "fresh", "name": "fresh", "stages": ["new", "back"]},
+    {"id": "regular", "name": "regular", "stages": ["active", "loyal"], "frequency_min": 2},
+    {
+        "id": "scored",
+        "name": "scored",
+        "recency_min": 3,
+        "monetary_min": 2,
+        "lifetime_value_min": "20",
+        "purchases_max": 3,
+    },
+    {"id": "lead", "name": "lead", "stages": ["prospect"]},
+    {"id": "german", "name": "german", "countries": ["DE"], "company": False},
+)
 AFTERS: dict[str, tuple[Any, ...]] = {
     "cart_abandoned": (["4h"], ["4h", "1d"], ["1h"], ["0s", "4h"]),
     "review_request": (["7d"], ["1d"], ["0s"], ["1d", "7d"]),
@@ -51,6 +76,7 @@ AFTERS: dict[str, tuple[Any, ...]] = {
     "reactivation": (["0s"], ["1d"], ["0s", "7d"]),
     "welcome": (["1h"], ["0s"], ["1h", "1d", "7d"]),
     "birthday": (["0s"], ["4h"]),
+    "segment_changed": (["0s"], ["4h"], ["1d", "7d"]),
 }
 
 
@@ -118,6 +144,9 @@ def _options(choose: Chooser, occasion: str) -> dict[str, Any]:
             "lead_days": choose.one_of((0, 1, 7)),
             "leap_day": choose.one_of(("02-28", "03-01")),
         }
+    if occasion == "segment_changed":
+        names = tuple(segment["id"] for segment in SEGMENTS)
+        return {"segment": choose.one_of(names), "change": choose.one_of(("entered", "left"))}
     return {}
 
 
@@ -134,10 +163,25 @@ def _rules(choose: Chooser, name: str) -> BrandRules:
         "zone": choose.one_of((ZONES[0], None, *ZONES)),
         "caps": [_cap(choose) for _ in range(choose.up_to(2))],
         "quiet_hours": _quiet_hours(choose),
+        "segments": list(SEGMENTS),
+        "lifecycle": _lifecycle(choose),
+        "rfm": {"recency": ["1d", "5d", "10d", "30d"], "frequency": [1, 2, 3, 5], "monetary": ["10", "20", "40", "90"]},
     }
     if choose.chance(40):
         fields["markets"] = {market: _market(choose) for market in choose.some_of(MARKETS, 1)}
     return brand(name, **fields)
+
+
+def _lifecycle(choose: Chooser) -> dict[str, Any]:
+    rhythm = {"min_purchases": choose.one_of((1, 2)), "prior_weight": choose.one_of((2, 0, 1))}
+    return {
+        "rhythm": rhythm | {"prior_interval": choose.one_of(("5d", "10d")), "at_least": choose.one_of(("1d", "0s"))},
+        "new_for": choose.one_of(("5d", "30d")),
+        "loyal_purchases": choose.one_of((2, 3)),
+        "loyal_within": choose.one_of(("20d", "365d")),
+        "lapsed_percent": choose.one_of((200, 100)),
+        "back_for": choose.one_of(("10d", "3d")),
+    }
 
 
 def _cap(choose: Chooser) -> dict[str, Any]:

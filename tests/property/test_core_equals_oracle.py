@@ -114,6 +114,7 @@ def test_the_examples_reach_every_outcome_occasion_and_reason(capsys: pytest.Cap
         "reactivation",
         "welcome",
         "birthday",
+        "segment_changed",
     }
     assert {outcome for _, outcome, _ in seen} == set(OUTCOMES)
     assert {reason for _, _, reason in seen} == set(REASONS) - NOT_IN_A_BACKTEST

@@ -8,6 +8,7 @@ from streams.decide.occasions.cart_abandoned import CartAbandoned
 from streams.decide.occasions.reactivation import Reactivation
 from streams.decide.occasions.review_request import ReviewRequest
 from streams.decide.occasions.second_purchase import SecondPurchase
+from streams.decide.occasions.segment_changed import SegmentChanged
 from streams.decide.occasions.welcome import Welcome
 
 _ALL: tuple[Occasion, ...] = (
@@ -17,6 +18,7 @@ _ALL: tuple[Occasion, ...] = (
     Reactivation(),
     Welcome(),
     Birthday(),
+    SegmentChanged(),
 )
 
 OCCASIONS: dict[str, Occasion] = {occasion.name: occasion for occasion in _ALL}

@@ -50,7 +50,7 @@ class Occasion(Protocol):
     undone_by: frozenset[str]
     """Event types after which ``undone`` is asked (consents and erasures are looked at for all occasions)."""
     across_brands: bool
-    """Whether an event of one brand arms the occasion for every brand that the customer is registered with."""
+    """Whether an event of one brand arms the occasion for every brand that has a campaign of it."""
     rearms_at_pop: bool
     """Whether ``arm`` is asked again when one of its timers has popped."""
 

@@ -1,25 +1,22 @@
 """Reactivation: a customer who is late by his own rhythm, over all channels.
 
-Rhythm: the lower median of the last intervals between days with a kept purchase, shrunk towards a prior interval
-(a robust location estimate with a pseudo-count prior; for the family of such models see Fader, Hardie and Lee,
-"Counting Your Customers the Easy Way", Marketing Science 24, 2005). Episode: customer and UTC date of the purchase
-that he would be late after. Sources: orders, returns, till receipts.
+The rhythm: ``streams.decide.rhythm``. Episode: customer and UTC date of the purchase that he would be late after. It
+starts when the customer is late after it; a kept purchase on a later day re-arms (the next episode counts from it), and
+one that came back as a whole or was cancelled ends its episode. Late online but not over all channels: suppressed, he
+buys in the store. Sources: orders, returns, till receipts.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from schemas.envelope import Envelope
+from streams.decide import rhythm
 from streams.decide.facts import PURCHASE_TYPES, STORE, TRADE_TYPES
 from streams.decide.occasions.base import END, Arming, Verdict, bought_by, bought_reason
 from streams.decide.rules import Compiled
 from streams.decide.state import DAY_MS, Purchase, Sent
 from streams.decide.view import View, utc_date
-
-INTERVALS_MAX = 10
-"""Most intervals that the rhythm looks at, the last ones."""
 
 
 class Reactivation:
@@ -37,17 +34,17 @@ class Reactivation:
 
     def check(self, view: View, campaign: Compiled, brand: str, episode: str, after: int) -> Verdict:
         """Late over all channels, or only late online because the customer buys at the till."""
-        rhythm = _rhythm(view, campaign, brand)
-        late = next((arming.anchor for arming in rhythm.armings if arming.episode == episode), None)
+        own = _rhythm(view, campaign, brand)
+        late = next((arming.anchor for arming in own.armings if arming.episode == episode), None)
         if late is None:
             return END
         if late + after > view.now:
             return Verdict("wait", until=late + after)
-        kept, days = view.kept(brand), rhythm.late_after // DAY_MS
+        kept, days = view.kept(brand), own.late_after // DAY_MS
         value = f"late after {days} days by own rhythm of {len(kept)} purchases, last {utc_date(kept[-1].at)}"
         inputs = tuple([purchase.id for purchase in kept[-10:]])
-        if episode == rhythm.last:
-            return Verdict("go", value=value, since=_next_day(late - rhythm.late_after), inputs=inputs)
+        if episode == own.last:
+            return Verdict("go", value=value, since=_next_day(late - own.late_after), inputs=inputs)
         return Verdict("suppress", "bought_in_store", value=value, inputs=inputs)
 
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
@@ -80,7 +77,7 @@ def _rhythm(view: View, campaign: Compiled, brand: str) -> _Rhythm:
 
 
 def _rhythm_of(view: View, options: Any, kept: list[Purchase]) -> _Rhythm:
-    late_after = _late_after(options, kept)
+    late_after = rhythm.late_after(rhythm.purchase_days(kept), options)
     if late_after is None or not kept:
         return _UNKNOWN
     last = _first_of_last_day(kept)
@@ -90,28 +87,6 @@ def _rhythm_of(view: View, options: Any, kept: list[Purchase]) -> _Rhythm:
         moments.setdefault(_episode(view, at), at)
     armings = [Arming(episode, at + late_after) for episode, at in sorted(moments.items())]
     return _Rhythm(late_after, armings, _episode(view, last))
-
-
-def _late_after(options: Any, kept: list[Purchase]) -> int | None:
-    if len(kept) < options.min_purchases:
-        return None
-    moments: list[int] = []
-    last_day = None
-    for purchase in kept:
-        day = purchase.at // DAY_MS
-        if day != last_day:
-            moments.append(purchase.at)
-            last_day = day
-    if len(moments) < options.min_purchases:
-        return None
-    intervals = [b - a for a, b in pairwise(moments)][-INTERVALS_MAX:]
-    count, weight = len(intervals), options.prior_weight
-    if count + weight == 0:
-        return None
-    own = sorted(intervals)[(count - 1) // 2] if count else 0
-    expected = (count * own + weight * options.prior_interval) // (count + weight)
-    late: int = min(max(expected * options.factor_percent // 100, options.at_least), options.at_most)
-    return late
 
 
 def _first_of_last_day(purchases: list[Purchase]) -> int:
