@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from pydantic import ValidationError
 
 from schemas.base import rfc3339
 from schemas.campaigns import CampaignRecord
+from schemas.topics import MARK_KEY
 from streams.campaigns import CampaignSet
 from streams.errors import CampaignError
 from streams.settings import Settings
@@ -22,8 +24,8 @@ Keyed = tuple[str, dict[str, Any]]
 def published(settings: Settings) -> CampaignSet:
     """What the topic ``campaigns`` says last of every campaign and brand, in force or to come."""
     with consumer(settings) as client:
-        values = latest_values(client, settings, "campaigns").values()
-    return as_set(CampaignRecord.model_validate_json(value) for value in values)
+        latest = latest_values(client, settings, "campaigns")
+    return as_set(_read("campaigns", key, value) for (_, key), value in latest.items() if key != MARK_KEY)
 
 
 def as_set(records: Iterable[CampaignRecord]) -> CampaignSet:
@@ -38,6 +40,19 @@ def as_set(records: Iterable[CampaignRecord]) -> CampaignSet:
     )
 
 
+def _read(topic: str, key: bytes, value: bytes) -> CampaignRecord:
+    """A record as this release reads it. Raises CampaignError when it cannot."""
+    try:
+        return CampaignRecord.model_validate_json(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise CampaignError(
+            f"The record {key.decode(errors='replace')!r} on {topic} cannot be read by this release (field {field!r}: "
+            f"{first['msg']}); publish that campaign with the release that wrote it, or upgrade this one."
+        ) from error
+
+
 def name_of(record: CampaignRecord) -> str:
     """Campaign id, or the brand of rules."""
     return record.campaign_id or record.brand
@@ -46,8 +61,8 @@ def name_of(record: CampaignRecord) -> str:
 def history(settings: Settings, name: str | None = None) -> list[CampaignRecord]:
     """Every version that was published, oldest first; of one campaign or brand, or of all."""
     with consumer(settings) as client:
-        values = [record.value for record in read_all(client, settings, "campaign-history")]
-    found = [CampaignRecord.model_validate_json(value) for value in values]
+        rows = [(record.key, record.value) for record in read_all(client, settings, "campaign-history")]
+    found = [_read("campaign-history", key, value) for key, value in rows if value is not None]
     return [record for record in found if name in (None, name_of(record))]
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from schemas.topics import MARK_KEY
 from streams.campaign_store import history, published
 from streams.cli import main
 from streams.errors import CampaignError, InputError
 from streams.replay.control import now, read_control
 from streams.settings import Settings
+from streams.tools import producer
 from streams.topics_admin import ensure_topics
 from tests.test_campaigns import BRAND, CART
 
@@ -118,3 +120,14 @@ def test_a_publication_may_take_effect_later_but_at_most_a_day(settings: Setting
     for moment, sentence in ((now() - timedelta(hours=1), "is past"), (now() + timedelta(days=2), "more than a day")):
         result = run("publish", shop, "--effective-at", f"{moment:%Y-%m-%dT%H:%M:%S}")
         assert (result.exit_code, sentence in result.stderr) == (InputError.exit_code, True)
+
+
+def test_marks_of_a_replay_are_passed_over_and_a_foreign_record_is_named(settings: Settings, shop: Path) -> None:
+    succeed("publish", shop)
+    with producer(settings) as client:
+        client.send(settings.topic("campaigns"), b"{}", key=MARK_KEY, partition=0)
+    assert [campaign.id for campaign in published(settings).campaigns] == ["cart"]
+    with producer(settings) as client:
+        client.send(settings.topic("campaigns"), b'{"type": "campaign.published"}', key=b"shop:odd", partition=0)
+    with pytest.raises(CampaignError, match="record 'shop:odd' on campaigns cannot be read by this release"):
+        published(settings)

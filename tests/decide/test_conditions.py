@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,6 +19,7 @@ from schemas.campaigns import Campaign
 from streams.decide.conditions import ConditionError, compile_condition
 from streams.decide.conditions.compiler import TEXT_METHODS
 from streams.decide.conditions.operators import Unknown
+from streams.decide.conditions.truth import can_hold
 from streams.decide.conditions.types import BOOL, DOUBLE, INT, TEXT, Moment, Name, Type
 from streams.decide.conditions.vocabulary import VOCABULARY
 from streams.decide.rules import compile_campaign
@@ -338,3 +341,13 @@ def test_a_condition_that_this_release_cannot_read_holds_for_nobody() -> None:
 def test_long_conditions_are_no_deep_ones() -> None:
     text = " || ".join(f"customer.purchases == {number}" for number in range(60))
     assert list(compile_condition(text).names) == ["customer.purchases"]
+
+
+def test_the_examples_of_the_guide_are_valid_and_can_hold() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "conditions.md").read_text(encoding="utf-8")
+    table = page.split("## Examples")[1].split("## Mistakes")[0]
+    examples = [text.replace("\\|", "|") for text in re.findall(r"\| `(.+)` \|$", table, re.MULTILINE)][1:]
+    assert len(examples) == 7
+    for text in examples:
+        compile_condition(text)
+        assert can_hold([text])

@@ -6,7 +6,8 @@ closures, which tests hold equal to the library's own interpreter; ``truth`` fin
 
 from __future__ import annotations
 
-from streams.decide.conditions.compiler import Condition, compile_condition, condition_or_refusal
+from streams.decide.conditions.compiler import compile_condition, condition_or_refusal
 from streams.decide.conditions.syntax import ConditionError
+from streams.decide.conditions.types import Condition
 
 __all__ = ["Condition", "ConditionError", "compile_condition", "condition_or_refusal"]

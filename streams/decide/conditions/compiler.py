@@ -6,42 +6,19 @@ Meaning is CEL's: whole numbers have 64 bits, ``/`` and ``%`` cut towards zero, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 from streams.decide.conditions import macros, operators
 from streams.decide.conditions.meant import alike, expect_possible, similar, unknown_name
 from streams.decide.conditions.operators import Read, Unknown
 from streams.decide.conditions.syntax import ConditionError, Node, parse
-from streams.decide.conditions.types import ANY, BOOL, DOUBLE, INT, TEXT, Moment, Name, Type
+from streams.decide.conditions.types import ANY, BOOL, DOUBLE, INT, TEXT, Condition, Moment, Name, Type
 from streams.decide.conditions.vocabulary import VOCABULARY
 
 MACROS = ("exists", "all", "exists_one", "filter", "map")
 TEXT_METHODS = ("startsWith", "endsWith", "contains")
-VALUES_SHOWN_CHARACTERS = 300
 
 Typed = tuple[Type, Read]
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A compiled condition. ``holds`` says yes or no, or raises Unknown."""
-
-    text: str
-    holds: Callable[[Moment], bool]
-    names: Mapping[str, Name] = field(default_factory=dict)
-    """Names of the vocabulary that it uses, in order."""
-    fault: str = ""
-    """Why it cannot be evaluated by this release; empty: it can."""
-
-    def values(self, moment: Moment) -> str:
-        """``customer.purchases = 2, customer.country not known``: what it looked at."""
-        shown = []
-        for name, known in self.names.items():
-            value = known.read(moment)
-            shown.append(f"{name} not known" if value is None else f"{name} = {value}")
-        text = ", ".join(shown) or "no names"
-        return text if len(text) <= VALUES_SHOWN_CHARACTERS else text[:VALUES_SHOWN_CHARACTERS] + "…"
 
 
 def compile_condition(text: str, vocabulary: Mapping[str, Name] = VOCABULARY) -> Condition:

@@ -7,6 +7,7 @@ contradicts itself or what the name can be. Anything else counts as possible: "n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from itertools import product
 from math import inf
 from typing import Any
@@ -29,11 +30,16 @@ def can_hold(texts: Iterable[str], given: Mapping[str, frozenset[Any]] | None = 
     """Whether several valid conditions can hold together. ``given``: the only values that a name has here."""
     cases: list[Case] = [()]
     for text in texts:
-        more = _cases(parse(text), True)
+        more = _cases(_parsed(text), True)
         if more is None or len(more) * len(cases) > CASES_MAX:
             return True
         cases = [(*one, *other) for one, other in product(cases, more)]
     return any(_possible(case, given or {}) for case in cases)
+
+
+@lru_cache(maxsize=1_000)
+def _parsed(text: str) -> Node:
+    return parse(text)
 
 
 def _cases(node: Node, wanted: bool) -> list[Case] | None:

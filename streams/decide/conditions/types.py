@@ -1,4 +1,4 @@
-"""Types of expressions, names of the vocabulary, and the moment that a condition looks at."""
+"""Types of expressions, names of the vocabulary, the moment that a condition looks at, and what is compiled of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 from schemas.base import from_ms
 from schemas.iso import COUNTRIES
 from schemas.topics import CHANNELS
+
+VALUES_SHOWN_CHARACTERS = 300
 
 if TYPE_CHECKING:
     from streams.decide.rules import Compiled
@@ -78,3 +80,24 @@ _WORDS = {
 ANY, BOOL, INT, DOUBLE, TEXT = (Type(name) for name in ("any", "bool", "int", "double", "string"))
 COUNTRY = Type("string", values=frozenset(COUNTRIES))
 CHANNEL = Type("string", values=frozenset(CHANNELS))
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A compiled condition. ``holds`` says yes or no, or raises Unknown."""
+
+    text: str
+    holds: Callable[[Moment], bool]
+    names: Mapping[str, Name] = field(default_factory=dict)
+    """Names of the vocabulary that it uses, in order."""
+    fault: str = ""
+    """Why it cannot be evaluated by this release; empty: it can."""
+
+    def values(self, moment: Moment) -> str:
+        """``customer.purchases = 2, customer.country not known``: what it looked at."""
+        shown = []
+        for name, known in self.names.items():
+            value = known.read(moment)
+            shown.append(f"{name} not known" if value is None else f"{name} = {value}")
+        text = ", ".join(shown) or "no names"
+        return text if len(text) <= VALUES_SHOWN_CHARACTERS else text[:VALUES_SHOWN_CHARACTERS] + "…"
