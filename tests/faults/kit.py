@@ -36,6 +36,8 @@ WORKERS = 2
 SESSION_TIMEOUT_S = 6.0
 POLL_MS = 5
 WAIT_S = 240.0
+STANDSTILL_S = 60.0
+"""After so long without anything decided a pipeline that may stand still does."""
 """Bound of every wait, for a machine on which much else runs."""
 
 
@@ -117,6 +119,18 @@ class Pipeline:
         except BrokerError:  # a test that ended its broker has nothing to delete
             pass
 
+    def _standstill(self) -> Callable[[], bool]:
+        """Tells whether no clock has moved for a while: a mark that is lost stops a pipeline for good."""
+        seen, since = self.clocks(), time.monotonic()
+
+        def still() -> bool:
+            nonlocal seen, since
+            if (clocks := self.clocks()) != seen:
+                seen, since = clocks, time.monotonic()
+            return time.monotonic() - since > STANDSTILL_S
+
+        return still
+
     def of(self, stage: str) -> list[Process]:
         """The processes of a stage."""
         return [process for process in self.processes.values() if process.stage == stage]
@@ -162,17 +176,20 @@ class Pipeline:
         return min(clocks.values()) if len(clocks) == self.settings.partitions else 0
 
     @contextmanager
-    def feeding(self, retailer: Retailer, *, allowed_ms: int = FOR_EVER, hand_over: bool = True) -> Iterator[Feed]:
+    def feeding(
+        self, retailer: Retailer, *, allowed_ms: int = FOR_EVER, hand_over: bool = True, may_stand_still: bool = False
+    ) -> Iterator[Feed]:
         """Feed the retailer, up to arrivals of ``allowed_ms`` until ``Feed.allow`` says more. Leaving it lets all the
-        rest be written, and waits until everything is decided."""
+        rest be written, and waits until everything is decided; with ``may_stand_still``, or nothing more is."""
         feed = Feed(self.settings, retailer, allowed_ms, hand_over)
         feed.start()
         try:
             yield feed
             feed.allow(FOR_EVER)
-            self.wait(lambda: not feed.is_alive(), "all input is written")
+            still = self._standstill() if may_stand_still else bool
+            self.wait(lambda: not feed.is_alive() or still(), "all input is written")
             feed.check()
-            self.wait(lambda: self.slowest_clock() >= feed.end_ms, "everything is decided")
+            self.wait(lambda: (feed.end_ms and self.slowest_clock() >= feed.end_ms) or still(), "everything is decided")
         finally:
             feed.abandon()
 

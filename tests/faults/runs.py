@@ -63,7 +63,7 @@ def run_failpoints(
     pipeline = Pipeline(settings, worker=worker)
     deaths = Deaths(pipeline, plan)
     with pipeline:
-        with pipeline.feeding(retailer, allowed_ms=0) as feed:
+        with pipeline.feeding(retailer, allowed_ms=0, may_stand_still=not transactions) as feed:
             deaths.carry_out(feed, retailer)
         found = figures(pipeline, retailer, deaths.kills)
     found.first_decision_s.clear()  # the input waited for the deaths, not only the decisions
