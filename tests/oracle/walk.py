@@ -106,11 +106,10 @@ class Walk:
     def _change_product(self, event: Event) -> None:
         """A new version of a product; CRM customers with an interest in it hear of what it brings."""
         place, item = (event.brand, event.record["product_id"]), dict(event.record)
-        before = self.world.catalogue.get(place)
-        self.world.catalogue[place] = item
-        versions = self.world.versions.setdefault(place, [])
+        before, versions = self.world.catalogue.get(place), self.world.versions.setdefault(place, [])
         if any(version["event_id"] == event.id for _, version in versions):
-            return
+            return  # a copy
+        self.world.catalogue[place] = item
         versions.append((self.now, item))
         for name in sorted(self.customers):
             customer = self.customers[name]
