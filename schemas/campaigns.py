@@ -11,12 +11,28 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from schemas.base import TIME_ZONES, Amount, Brand, Closed, Currency, Event, Identifier, Market
+from schemas.catalogue_options import (
+    BackInStockOptions,
+    ComplementaryOptions,
+    PriceDropOptions,
+    ReplenishmentOptions,
+)
 from schemas.customers import Channel, Purpose
 from schemas.durations import Duration
 from schemas.lifecycle import SEGMENTS_MAX, LifecycleRules, RfmRules, RhythmOptions, Segment, SegmentId, no_two_alike
 
 OccasionName = Literal[
-    "cart_abandoned", "review_request", "second_purchase", "reactivation", "welcome", "birthday", "segment_changed"
+    "cart_abandoned",
+    "review_request",
+    "second_purchase",
+    "reactivation",
+    "welcome",
+    "birthday",
+    "segment_changed",
+    "price_drop",
+    "back_in_stock",
+    "complementary_offer",
+    "replenishment",
 ]
 CONDITION_CHARACTERS_MAX = 2_000
 """Longest condition."""
@@ -105,6 +121,10 @@ OPTIONS: dict[str, type[Closed]] = {
     "welcome": WelcomeOptions,
     "birthday": BirthdayOptions,
     "segment_changed": SegmentOptions,
+    "price_drop": PriceDropOptions,
+    "back_in_stock": BackInStockOptions,
+    "complementary_offer": ComplementaryOptions,
+    "replenishment": ReplenishmentOptions,
 }
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from schemas.base import Amount, Brand, Currency, Event, Identifier, Market, Wire
+from schemas.catalogue_options import REMEMBERED_DAYS
 
 
 class Price(Wire):
@@ -27,6 +28,9 @@ class CatalogItem(Event):
     available: bool = True
     prices: list[Price] = Field(default_factory=list, max_length=300)
     accessories: list[Identifier] = Field(default_factory=list, max_length=50)
+    usual_days: int | None = Field(
+        None, ge=1, le=REMEMBERED_DAYS, description="After how many days customers usually buy it again."
+    )
 
 
 class ReplayMode(Wire):

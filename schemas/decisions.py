@@ -44,6 +44,7 @@ REASONS: dict[str, str] = {
     "expired": "The message could not go before its validity ended.",
     "quiet_hours": "It is quiet time where the customer lives; the message waits.",
     "before_go_live": "Due before the pipeline went live: the past is not sent.",
+    "out_of_stock": "The product is not available, or not in the catalogue.",
     "erased": "The customer is to be forgotten.",
 }
 """The closed list of decision reasons with their meaning."""

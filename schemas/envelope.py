@@ -66,6 +66,7 @@ KIND_RANK: dict[str, int] = {
     "customer.identified": 9,
     "page.viewed": 9,
     "product.viewed": 9,
+    "product.wished": 9,
     "search.performed": 9,
     "cart.updated": 9,
     "checkout.started": 9,

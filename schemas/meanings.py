@@ -79,6 +79,7 @@ MEANINGS: dict[str, dict[str, str]] = {
     "SessionStarted": {"type": "Kind of event.", "device": "Kind of device."},
     "PageViewed": {"type": "Kind of event.", "page": "Page, as the shop names it."},
     "ProductViewed": {"type": "Kind of event.", "product_id": "Product.", "category": "Category of the product."},
+    "ProductWished": {"type": "Kind of event.", "product_id": "Product."},
     "CartLine": {
         "product_id": "Product.",
         "quantity": "Pieces, at least 1.",

@@ -40,6 +40,14 @@ class ProductViewed(WebBase):
     category: str | None = Field(None, max_length=128)
 
 
+class ProductWished(WebBase):
+    """A product was put on a wish list, or taken off it; the latest ``occurred_at`` counts."""
+
+    type: Literal["product.wished"]
+    product_id: Identifier
+    listed: bool = Field(True, description="False: taken off the list.")
+
+
 class CartLine(Wire):
     """One line of a cart."""
 
@@ -90,6 +98,7 @@ WebEvent = Annotated[
     SessionStarted
     | PageViewed
     | ProductViewed
+    | ProductWished
     | CartUpdated
     | CheckoutStarted
     | SearchPerformed

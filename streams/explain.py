@@ -16,6 +16,10 @@ OCCASION_WORDS = {
     "welcome": "a welcome",
     "birthday": "a birthday greeting",
     "segment_changed": "a message about entering or leaving a segment",
+    "price_drop": "news of a lower price",
+    "back_in_stock": "news that a product is back",
+    "complementary_offer": "an offer that fits a purchase",
+    "replenishment": "a reminder to buy something again",
 }
 
 

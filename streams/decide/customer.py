@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 from schemas.envelope import Envelope
-from streams.decide import facts, slots
+from streams.decide import facts, interests, slots
 from streams.decide.alarms import EPISODE_RANK, SLOT_RANK, Entry, wake_at
 from streams.decide.gates import standing
 from streams.decide.gates.base import Answer
@@ -26,6 +26,7 @@ from streams.decide.state import (
     Sent,
 )
 from streams.decide.view import View
+from streams.decide.watchers import Watchers
 
 _NONE: dict[str, list[Compiled]] = {}
 CONSENT_EVENTS = frozenset({"customer.registered", "customer.updated", "feedback"})
@@ -42,6 +43,8 @@ class CustomerFold:
         """Decisions made since it was last emptied, in order."""
         self.alarms: list[Entry] = []
         """For each timer set since it was last emptied, when its customer has to be looked at."""
+        self.watchers: Watchers | None = None
+        """The partition's index of who wants to know of a product's changes; None: for copies of states."""
 
     def view(self, state: CustomerState, now: int) -> View:
         """The customer at a logical time."""
@@ -56,6 +59,8 @@ class CustomerFold:
             return True
         facts.apply(state, event)
         kind = event.type
+        if kind in interests.INTEREST_TYPES and (watched := self.rules.at(event.eff).watched):
+            interests.note(state, event, watched, self.watchers)
         if state.sent:
             _forget_sent(state, event.eff)
             if kind in UNDONE_BY or kind in CONSENT_EVENTS:
@@ -70,12 +75,21 @@ class CustomerFold:
                         self._arm(view, occasion, campaigns, brand, event)
         return True
 
+    def tell(self, state: CustomerState, change: Envelope) -> None:
+        """A product that the customer is interested in has changed. ``change``: brand, product and the occasions that
+        it concerns."""
+        view = self.view(state, change.eff)
+        for name in change.data["occasions"]:
+            campaigns = view.rules.by_brand.get(change.brand, _NONE).get(name, ())
+            self._arm(view, OCCASIONS[name], campaigns, change.brand, change)
+
     def rearm(self, state: CustomerState, now: int) -> None:
         """Arm every campaign's episodes from the facts: after new campaigns, and after a merge.
 
         A brand of which the customer has had no event has no facts to arm from, but for occasions across brands.
         """
         view = self.view(state, now)
+        interests.renew(state, view.rules.watched, self.watchers)
         for brand, by_occasion in view.rules.by_brand.items():
             known = brand in state.markets
             for name, campaigns in by_occasion.items():
@@ -224,6 +238,8 @@ class CustomerFold:
         for sent in state.sent:
             if not sent.corrected and view.now - sent.decided <= CORRECTION_MS:
                 self._take_back(view, sent, event, "erased")
+        if self.watchers is not None:
+            interests.leave_all(state, self.watchers)
         empty = CustomerState(state.version, state.customer)
         for field in CustomerState.__struct_fields__:
             if field not in ("version", "customer", "recent_ids"):

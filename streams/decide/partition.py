@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from schemas.envelope import Envelope
-from streams.decide import merge
+from streams.decide import interests, merge, product_news
 from streams.decide.alarms import EPISODE_RANK, NEVER, Alarms, Place, earliest_wake, first_place, wake_at
 from streams.decide.customer import CustomerFold
 from streams.decide.on_arrival import Arrivals
+from streams.decide.product_news import NEWS, News
 from streams.decide.rules import BROADCAST, RULES, Rules
 from streams.decide.state import PARKED_MAX, STATE_VERSION, CustomerState, decode_state
+from streams.decide.watchers import BUCKETS, Watchers
 from streams.errors import StateError
 from streams.progress import BEGINNING
 from streams.reorder import ReorderBuffer, key_of
@@ -76,9 +78,12 @@ class Partition:
         scan: Callable[[str], Iterator[tuple[str, bytes]]],
         waiting: ReorderBuffer | None = None,
         alarms: Alarms | None = None,
+        watchers: Watchers | None = None,
     ) -> None:
         self.rules = Rules()
+        self.watchers = Watchers() if watchers is None else watchers
         self.fold = CustomerFold(self.rules)
+        self.fold.watchers = self.watchers
         self.states = States(fetch)
         self.through: Key = (BEGINNING,)
         """Everything at or before this place has been applied."""
@@ -96,6 +101,8 @@ class Partition:
         decided yet."""
         self.rearming: tuple[int, str] | None = None
         """Rules have changed: every customer behind this one still has to be armed as of this time."""
+        self.news: News | None = None
+        """A product has changed: customers of the index behind this place still have to be told."""
         self._scan = scan
         self._waiting = ReorderBuffer() if waiting is None else waiting
         self._arrivals = Arrivals(self.rules, self._waiting)
@@ -121,6 +128,8 @@ class Partition:
         if event.eff > self.through[0] or (*key_of(event), offset) > self.through:
             self._wait(event, offset)
         else:
+            if self.news is not None:
+                self._tell(_ALL)
             if self.rearming is not None:
                 self._rearm(_ALL)
             event.eff = max(event.eff, self.through[0]) if event.type != "merge.in" else event.eff
@@ -147,6 +156,9 @@ class Partition:
         taken, waiting, alarms, fold = 0, self._waiting, self.alarms, self.fold
         last = clock - 1
         while taken < steps:
+            if self.news is not None:
+                taken += self._tell(steps - taken)
+                continue
             if self.rearming is not None and not self._more_rules(clock):
                 taken += self._rearm(steps - taken)
                 continue
@@ -172,6 +184,8 @@ class Partition:
         if kind in BROADCAST:
             if event.id == REARM:
                 self._rearm_later(event)
+            elif event.id == NEWS:
+                self._tell_one(event)
             else:
                 self._apply_rules(event)
         elif event.customer.startswith("none:"):
@@ -195,6 +209,8 @@ class Partition:
         if event.type == "catalog.item" and self.rules.knows(event):
             self.on_accepted(event, "duplicate")
             return
+        if event.type == "catalog.item":
+            self.news = product_news.of(self.rules, event)
         changed = self.rules.apply(event)
         self.kept_rules.append(event)
         self.on_accepted(event, "accepted")
@@ -226,9 +242,9 @@ class Partition:
                 self._park(state, Envelope(REARM, "campaign.published", "campaigns", customer, now, now))
                 self.states.replace(state)
             elif state.moved_to is None:
-                known = dict(state.segments)
+                known, wanted = dict(state.segments), interests.snapshot(state)
                 self.fold.rearm(state, now)
-                if self.fold.alarms or state.segments != known:
+                if self.fold.alarms or state.segments != known or interests.snapshot(state) != wanted:
                     self.states.replace(state)
                     self._sound()
         self.rearming = None
@@ -241,6 +257,34 @@ class Partition:
             self._park(state, event)
         elif state.moved_to is None:
             self.fold.rearm(state, event.eff)
+
+    def _tell(self, steps: int) -> int:
+        """After a product's change: tell the next customers, at most ``steps``; the steps taken (fewer: all done)."""
+        assert self.news is not None
+        taken, news = 0, self.news
+        for number in range(news.bucket, BUCKETS):
+            behind = news.behind if number == news.bucket else ""
+            for customer in self.watchers.of(news.place, number):
+                if customer <= behind:
+                    continue
+                if taken == steps:
+                    return taken
+                taken += 1
+                self.news = news.reached(number, customer)
+                self._tell_one(news.note(customer))
+                self._sound()
+        self.news = None
+        return taken
+
+    def _tell_one(self, note: Envelope) -> None:
+        """Tell a customer of a product's change; when he waits for a merge, in his turn."""
+        state = self.states.get(note.customer)
+        if state.waits_for:
+            self._park(self.states.change(note.customer), note)
+        elif state.moved_to is None:
+            self.fold.tell(state, note)
+            if self.fold.alarms:
+                self.states.change(note.customer)
 
     def _wake(self) -> None:
         """Take the next wake: its customer's first timer rings, if it is due by then; what is left sets the next."""
@@ -286,6 +330,7 @@ class Partition:
             if state.waits_for:
                 self._park(state, event)
             elif state.moved_to is None:
+                interests.leave_all(state, self.watchers)
                 pointer, carried = merge.leave(state, event)
                 self.states.replace(pointer)
                 self.emit(carried)
@@ -299,7 +344,8 @@ class Partition:
                 state.moved_to = None
                 state.waits_for.append(event.data["merge"])
                 self.waits[state.customer] = event.eff
-                self._if_arrived(state)
+                if self._if_arrived(state) and state.parked:
+                    self._catch_up(state)
         else:
             state.arrived.append(event)
             if self._if_arrived(state):
@@ -313,6 +359,8 @@ class Partition:
                 state.waits_for.remove(event.data["merge"])
                 self.waits.pop(state.customer, None)
                 merge.absorb(state, event)
+                interests.enter_all(state, self.watchers)
+                state.parked += product_news.missed(self.rules, state, event.eff, self.through[0])
                 self.fold.rearm(state, event.eff)
                 self._schedule(state)
                 return True

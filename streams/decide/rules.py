@@ -24,6 +24,16 @@ VERSIONS_MAX = 64
 """Versions of one product, or of the rules, that a partition keeps; the oldest go first."""
 
 
+_INTEREST = ("viewed", "carted", "wished")
+WATCHES: dict[str, tuple[str, ...]] = {
+    "price_drop": _INTEREST,
+    "back_in_stock": _INTEREST,
+    "complementary_offer": ("bought",),
+    "replenishment": ("bought",),
+}
+"""Occasion -> the kinds of interest in a product that make a customer hear of its changes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """A campaign as the core uses it: options parsed, times in milliseconds."""
@@ -68,12 +78,25 @@ class Item:
     category: str | None
     available: bool
     accessories: tuple[str, ...]
+    prices: tuple[tuple[str, str, int], ...] = ()
+    """(market, currency, minor units)."""
+    usual_days: int | None = None
+    """After how many days customers usually buy it again."""
+
+    def price(self, market: str | None) -> tuple[str, int] | None:
+        """Currency and minor units in a market; None: it has no price there."""
+        return next(((currency, amount) for where, currency, amount in self.prices if where == market), None)
+
+
+Versions = list[tuple[int, Item]]
+"""(from when on, product), oldest first."""
+_NO_VERSIONS: tuple[list[int], list[Item], list[str]] = ([], [], [])
 
 
 class RuleSet:
     """Campaigns and brand rules in force together; never changed once made."""
 
-    __slots__ = ("brands", "brands_of", "by_brand", "campaigns", "on_arrival", "since", "version")
+    __slots__ = ("brands", "brands_of", "by_brand", "campaigns", "on_arrival", "since", "version", "watched")
 
     def __init__(
         self, campaigns: Mapping[str, Compiled], brands: Mapping[str, Brand], version: int, since: int = -(1 << 62)
@@ -93,6 +116,12 @@ class RuleSet:
             self.by_brand.setdefault(brand, {}).setdefault(occasion, []).append(campaign)
             if campaign.campaign.timing == "on_arrival":
                 self.on_arrival.add((brand, occasion))
+        self.watched = {
+            brand: kinds
+            for brand, occasions in self.by_brand.items()
+            if (kinds := frozenset(kind for name in occasions for kind in WATCHES.get(name, ())))
+        }
+        """Brand -> in what way customers have to have shown interest in a product to be told of its changes."""
         self.brands_of: dict[str, list[str]] = {}
         """Occasion -> brands with campaigns of it, by name."""
         for brand in self.by_brand:
@@ -131,6 +160,12 @@ class Rules:
         index = bisect_right(known[0], now)
         return known[1][index - 1] if index else None
 
+    def versions(self, brand: str, product: str, now: int) -> Versions:
+        """The versions of a product up to a logical time, oldest first, as far as they are kept."""
+        times, items, _ = self._items.get((brand, product), _NO_VERSIONS)
+        index = bisect_right(times, now)
+        return list(zip(times[:index], items[:index], strict=True))
+
     def knows(self, event: Envelope) -> bool:
         """Whether this very version of a product is known already (the record came twice)."""
         known = self._items.get((event.brand, event.data["product"]))
@@ -161,13 +196,26 @@ class Rules:
         return True
 
     def _apply_item(self, event: Envelope) -> None:
-        data = event.data
-        item = Item(data["product"], data["name"], data["category"], data["available"], tuple(data["accessories"]))
+        item = item_of(event)
         times, items, ids = self._items.setdefault((event.brand, item.product), ([], [], []))
         times.append(event.eff)
         items.append(item)
         ids.append(event.id)
         del times[:-VERSIONS_MAX], items[:-VERSIONS_MAX], ids[:-VERSIONS_MAX]
+
+
+def item_of(event: Envelope) -> Item:
+    """The version of a product that an event brings."""
+    data = event.data
+    return Item(
+        data["product"],
+        data["name"],
+        data["category"],
+        data["available"],
+        tuple(data["accessories"]),
+        tuple((row["market"], row["currency"], row["price"]) for row in data.get("prices", ())),
+        data.get("usual_days"),
+    )
 
 
 def _campaign(definition: Mapping[str, Any]) -> Campaign:

@@ -43,6 +43,8 @@ DECIDED_KEPT_MS = 400 * DAY_MS
 """How long a decided (campaign, episode, step) is remembered, so that it is not decided twice."""
 LEDGER_KEPT_MS = 92 * DAY_MS
 """Longest window of a frequency cap."""
+INTERESTS_MAX = 200
+"""Most products in which a customer's interest is remembered; the longest ago go first."""
 PARKED_MAX = 100_000
 """Most events parked while a merge waits for the other state."""
 
@@ -171,6 +173,21 @@ class Profile(_Row):
     company: bool = False
 
 
+class Interest(_Row):
+    """When the customer last showed interest in a product; -1: not. ``listed``: it is on his wish list since then."""
+
+    viewed: int = -1
+    carted: int = -1
+    wished: int = -1
+    listed: bool = False
+    bought: int = -1
+
+    @property
+    def last(self) -> int:
+        """The last sign of any kind."""
+        return max(self.viewed, self.carted, self.wished, self.bought)
+
+
 class CustomerState(_Row, dict=True):
     """Everything that decisions about one customer rest on.
 
@@ -217,6 +234,9 @@ class CustomerState(_Row, dict=True):
     segments: dict[str, tuple[int, bool]] = msgspec.field(default_factory=dict)
     """``brand|segment`` -> (when he entered or left it, or -1: before anyone looked; whether he is in it). Segments
     that he never was in are absent."""
+    interests: dict[str, Interest] = msgspec.field(default_factory=dict)
+    """``brand|product`` -> interest, for brands with campaigns about it. A known customer is entered for each of these
+    in the partition's index (``watchers``)."""
 
     @property
     def derived(self) -> dict[Any, Any]:

@@ -14,10 +14,12 @@ from schemas.envelope import Envelope
 from streams import metrics
 from streams.decide.alarms import CUSTOMER, NEVER, WAKE_BYTES, WAKES_MAX, Alarms, wake_bytes
 from streams.decide.partition import Partition
+from streams.decide.product_news import News
 from streams.decide.records import Made
 from streams.decide.rules import BROADCAST
 from streams.decide.state import NO_WAKE, STATE_VERSION, CustomerState, decode_state, encode_state, wake_of
 from streams.decide.state_cache import StateCache
+from streams.decide.watchers import Watchers
 from streams.ordered import OrderedTask, Position
 from streams.progress import BEGINNING, TELL_MS, Counts, progress_record
 from streams.reorder import ReorderBuffer, key_of
@@ -29,6 +31,8 @@ from streams.wire import decode_envelope, encode_envelope, partition_of
 RULE = b"r|"
 WAIT = b"w|"
 """Keys of ``Partition.waits``."""
+WATCHER = b"p|"
+"""Keys of ``Watchers``: brand, product, number of the bucket."""
 _NEVER = wake_bytes(NEVER)
 
 _encoder = msgspec.json.Encoder()
@@ -57,7 +61,8 @@ class DecideTask(OrderedTask):
         self._waits: dict[str, int] = {}
         """``Partition.waits`` as the table has it."""
         self._told_until = BEGINNING
-        self._fold = Partition(self._fetch, self._scan, ReorderBuffer(directory=spill_dir), Alarms(wakes_max))
+        waiting = ReorderBuffer(directory=spill_dir)
+        self._fold = Partition(self._fetch, self._scan, waiting, Alarms(wakes_max), Watchers(self._fetch_watchers))
         self._fold.on_accepted = self._count
 
     def accept(self, event: Envelope, offset: int, again: bool) -> None:
@@ -68,7 +73,7 @@ class DecideTask(OrderedTask):
             self._fold.take_again(event, offset)
         else:
             self._fold.take(event, offset)
-            if self._fold.rearming is not None:
+            if self._fold.rearming is not None or self._fold.news is not None:
                 self.advancing = True
 
     def advance(self, clock: int, steps: int) -> int:
@@ -91,6 +96,7 @@ class DecideTask(OrderedTask):
             "live_from": self._fold.fold.live_from,
             "customers": self._customers,
             "rearming": self._fold.rearming,
+            "news": self._fold.news,
             "state_version": STATE_VERSION,
         }
 
@@ -120,6 +126,9 @@ class DecideTask(OrderedTask):
         if extra.get("rearming") is not None:
             now, behind = extra["rearming"]
             self._fold.rearming = (now, behind)
+            self.advancing = True
+        if extra.get("news") is not None:
+            self._fold.news = News(*extra["news"])
             self.advancing = True
 
     def _load_version_1(self) -> None:
@@ -161,6 +170,7 @@ class DecideTask(OrderedTask):
             effects.state.append((rule_key(event), encode_envelope(event)))
         fold.kept_rules.clear()
         self._collect_states(effects)
+        effects.state += [(WATCHER + name.encode(), value) for name, value in fold.watchers.settle()]
         self._collect_waits(effects)
         self._untold = not (self._save_due or self._moved_on)
         if not self._untold:
@@ -220,6 +230,9 @@ class DecideTask(OrderedTask):
             return None
         self._cache.note(customer, len(value))
         return decode_state(value)
+
+    def _fetch_watchers(self, name: str) -> bytes | None:
+        return self._table.get(WATCHER + name.encode())
 
     def _scan(self, behind: str) -> Iterator[tuple[str, bytes]]:
         for key, value in self._table.scan(CUSTOMER, CUSTOMER + behind.encode()):

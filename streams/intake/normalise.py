@@ -30,6 +30,7 @@ from schemas.web import (
     CheckoutStarted,
     PageViewed,
     ProductViewed,
+    ProductWished,
     SearchPerformed,
     SessionStarted,
     WebBase,
@@ -152,6 +153,10 @@ def _product(event: ProductViewed) -> Data:
     return {"session": event.session_id, "product": event.product_id, "category": event.category}
 
 
+def _wished(event: ProductWished) -> Data:
+    return {"session": event.session_id, "product": event.product_id, "listed": event.listed}
+
+
 def _checkout(event: CheckoutStarted) -> Data:
     return {"session": event.session_id, "cart": event.cart_id}
 
@@ -204,6 +209,7 @@ def _item(event: CatalogItem) -> Data:
         "category": event.category,
         "available": event.available,
         "accessories": event.accessories,
+        **({} if event.usual_days is None else {"usual_days": event.usual_days}),
         "prices": [
             {"market": p.market, "currency": p.currency, "price": MINOR_UNITS[p.currency][p.amount]}
             for p in event.prices
@@ -234,6 +240,7 @@ NORMALISE: dict[str, Callable[[Any], Data]] = {
     "session.started": _started,
     "page.viewed": _page,
     "product.viewed": _product,
+    "product.wished": _wished,
     "cart.updated": _cart,
     "checkout.started": _checkout,
     "search.performed": _search,

@@ -126,8 +126,19 @@ def _feedback(file: StoryFile, happens: Happens, at: int, number: int) -> tuple[
 def _product(file: StoryFile, happens: Happens, at: int, number: int) -> tuple[str, dict[str, Any]]:
     product = happens.product
     assert product is not None
-    told = product.model_dump(mode="json", exclude={"id"}, exclude_none=True)
+    told = product.model_dump(mode="json", exclude={"id", "prices"}, exclude_none=True)
+    told["prices"] = [
+        {"market": market, "currency": "GBP", "amount": amount} for market, amount in product.prices.items()
+    ]
     return "catalog.item", {**told, "product_id": product.id, "name": product.name or product.id}
+
+
+def _viewed(file: StoryFile, happens: Happens, at: int, number: int) -> tuple[str, dict[str, Any]]:
+    return "product.viewed", {"session_id": "s", "product_id": happens.viewed}
+
+
+def _wished(file: StoryFile, happens: Happens, at: int, number: int) -> tuple[str, dict[str, Any]]:
+    return "product.wished", {"session_id": "s", "product_id": happens.wished}
 
 
 def _event(file: StoryFile, happens: Happens, at: int, number: int) -> tuple[str, dict[str, Any]]:
@@ -145,5 +156,7 @@ _FORMS = {
     "receipt": _receipt,
     "feedback": _feedback,
     "product": _product,
+    "viewed": _viewed,
+    "wished": _wished,
     "event": _event,
 }

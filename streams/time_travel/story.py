@@ -26,7 +26,7 @@ Moment = Annotated[str, Field(min_length=2, max_length=40)]
 """``2026-03-02 09:00`` (in the file's zone), with an offset, or ``+4h`` after the event before it."""
 Reason = Annotated[str, AfterValidator(_known_reason)]
 Feedback = Literal["accepted", "delivered", "bounced", "opened", "clicked", "unsubscribed", "complained", "dropped"]
-KINDS = ("profile", "cart", "order", "delivered", "cancelled", "returned", "receipt", "feedback", "product", "event")
+KINDS = ("profile", "cart", "order", "delivered", "cancelled", "returned", "receipt", "feedback", "product", "viewed", "wished", "event")
 
 
 class Profile(Closed):
@@ -56,6 +56,10 @@ class Product(Closed):
     category: str | None = Field(None, description="Category.")
     accessories: list[str] = Field(default_factory=list, description="Products that fit it, best first.")
     available: bool = Field(True, description="Whether it can be bought.")
+    prices: dict[Market, Amount] = Field(
+        default_factory=dict, description="Prices by market, in quotes, in GBP like all amounts of a story."
+    )
+    usual_days: int | None = Field(None, description="After how many days customers usually buy it again.")
 
 
 class Happens(Closed):
@@ -77,6 +81,8 @@ class Happens(Closed):
     receipt: dict[str, int] | None = Field(None, description="A purchase at the till: pieces by product.")
     feedback: Feedback | None = Field(None, description="What the mail service says of its last message.")
     product: Product | None = Field(None, description="A product of the catalogue.")
+    viewed: str | None = Field(None, description="Id of a product that was looked at.")
+    wished: str | None = Field(None, description="Id of a product that was put on the wish list.")
     event: dict[str, Any] | None = Field(
         None, description="Any other event, with `type` and fields as in contracts.md."
     )

@@ -35,6 +35,7 @@ SINCE = {
     "Purchase.currency": 3,
     "Purchase.folded_value": 3,
     "CustomerState.segments": 3,
+    "CustomerState.interests": 3,
 }
 """Fields that came with a later version than the first."""
 LATER = 99

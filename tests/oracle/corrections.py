@@ -5,6 +5,7 @@ from __future__ import annotations
 from schemas.campaigns import BrandRules
 from tests.oracle.calendars import utc_date
 from tests.oracle.carts import bought_since
+from tests.oracle.catalogue_occasions import ComplementaryOffer, OfInterest, Replenishment
 from tests.oracle.customer import Customer, Send
 from tests.oracle.history import DAY_MS, Event
 from tests.oracle.occasions import Occasion, SegmentChanged
@@ -43,6 +44,22 @@ def undone(send: Send, event: Event, customer: Customer, occasion: Occasion) -> 
     if campaign.occasion == "reactivation":
         after = purchase is not None and utc_date(purchase.at).isoformat() > key.episode.rpartition("/")[2]
         return bought if after and purchase.is_kept else None
+    if isinstance(occasion, OfInterest):
+        since_seen = purchase is not None and purchase.at >= send.candidate.items.cart_start
+        return bought if since_seen and _has_items(send, purchase) else None
+    if isinstance(occasion, ComplementaryOffer):
+        if purchase is not None and _has_items(send, purchase):
+            return bought
+        gone = _takes_back(event, key.episode, customer) and not customer.facts.purchases[key.episode].is_kept
+        return "returned" if gone else None
+    if isinstance(occasion, Replenishment):
+        (product,) = send.candidate.items.quantities
+        rows = occasion.bought() if purchase is not None else []
+        again = any(
+            p == purchase.id and at >= send.candidate.items.cart_start and occasion.is_same(product, other)
+            for at, p, other in rows
+        )
+        return bought if again else None
     if isinstance(occasion, SegmentChanged):
         trades = event.brand == key.brand and event.type != "order.changed" and changes_purchases(event)
         stood = occasion.seen(occasion.options.segment)[1] == occasion.wants_inside

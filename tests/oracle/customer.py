@@ -189,3 +189,5 @@ class World:
     campaigns: dict[str, Campaign]
     brands: dict[str, Any]
     catalogue: dict[tuple[str, str], dict[str, Any]]
+    versions: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = field(default_factory=dict)
+    """Every version of each product with the time from which it counts, oldest first."""

@@ -10,6 +10,8 @@ from typing import Any
 from schemas.campaigns import BrandRules, Campaign
 from tests.oracle import conditions
 from tests.oracle.calendars import quiet_rule, quiet_until
+from tests.oracle.catalogue import is_news
+from tests.oracle.catalogue_occasions import CATALOGUE_OCCASIONS
 from tests.oracle.corrections import CORRECTABLE_MS, correction, undone
 from tests.oracle.customer import Candidate, Customer, Items, Key, Send, Slot, World
 from tests.oracle.gates import capped, refusal
@@ -90,7 +92,7 @@ class Walk:
                 source.become_part_of(target, self.now)
                 self._arm(target, None)
         elif step.event.type == "catalog.item":
-            self.world.catalogue[step.event.brand, step.event.record["product_id"]] = dict(step.event.record)
+            self._change_product(step.event)
         elif step.customer is not None:
             customer = self._customer(step.customer)
             if customer.apply(step.event):
@@ -100,6 +102,20 @@ class Walk:
                     self._erase(customer)
                 else:
                     self._arm(customer, step.event)
+
+    def _change_product(self, event: Event) -> None:
+        """A new version of a product; CRM customers with an interest in it hear of what it brings."""
+        place, item = (event.brand, event.record["product_id"]), dict(event.record)
+        before, versions = self.world.catalogue.get(place), self.world.versions.setdefault(place, [])
+        if any(version["event_id"] == event.id for _, version in versions):
+            return  # a copy
+        self.world.catalogue[place] = item
+        versions.append((self.now, item))
+        for name in sorted(self.customers):
+            customer = self.customers[name]
+            for campaign in self.world.campaigns.values():
+                if customer.is_known and event.brand in campaign.brands and is_news(campaign.occasion, before, item):
+                    self._arm_of(customer, campaign, event.brand, event)
 
     def _customer(self, name: str) -> Customer:
         return self.customers.setdefault(name, Customer(name))
@@ -143,7 +159,7 @@ class Walk:
     # --- timers -----------------------------------------------------------------------------------------------------
 
     def _occasion(self, customer: Customer, campaign: Campaign, brand: str) -> Occasion:
-        return OCCASIONS[campaign.occasion](self.world, campaign, brand, customer, self.now)
+        return {**OCCASIONS, **CATALOGUE_OCCASIONS}[campaign.occasion](self.world, campaign, brand, customer, self.now)
 
     def _arm(self, customer: Customer, event: Event | None) -> None:
         """Arm what an event brings (None: a merge): each step at anchor + after, but not before now."""

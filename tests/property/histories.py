@@ -217,7 +217,32 @@ class Story:
         fields = {"available": not self.choose.chance(15), "brand": self.choose.one_of(BRANDS)}
         if self.choose.chance(60):
             fields["category"] = self.choose.one_of(("covers", "tablets"))
+        if self.choose.chance(30):
+            fields["usual_days"] = self.choose.one_of((5, 10, 20))
+        fields["prices"] = [
+            {"market": market, "currency": currency, "amount": self.choose.one_of(("10.00", "9.00", "9.99", "5.00"))}
+            for market, currency in (("GB", "GBP"), ("DE", "EUR"), ("DE", "GBP"), ("US", "USD"))
+            if self.choose.chance(80)
+        ]
         self.written.product(at, product, accessories, **fields)
+
+    def wanted(self, person: str, at: int) -> None:
+        """A product is looked at or wished for, changes, and is perhaps bought or looked at again."""
+        choose, place, product = self.choose, self.place(), self.choose.one_of(PRODUCTS)
+        for _ in range(choose.up_to(3, 1)):
+            fields = {"session_id": "s", "product_id": product} | self.who(person) | place
+            if choose.chance(40):
+                fields["listed"] = choose.chance(75)
+                self.written.add("web-sessions", "product.wished", at, **fields)
+            else:
+                self.written.add("web-sessions", "product.viewed", at, **fields)
+            for _ in range(choose.up_to(3)):
+                at += choose.one_of((*SHORT, *LONG[:8]))
+                self.catalogue(product, at)
+                self.written.sources["catalog"][-1]["brand"] = place["brand"]
+            at += choose.one_of(SHORT)
+            if choose.chance(25):
+                self.buy(person, at, {product: 1}, place)
 
     def aftermath(self, person: str, at: int) -> None:
         """Something that brings a message about, and what undoes it: soon after the message, or known too late."""
@@ -234,6 +259,8 @@ class Story:
             self.written.order(at - 10 * DAY, goods, self.fresh("o"), **who, **place)
             self.written.order(at, goods, order_id, **who, **place)
             due += choose.one_of((10, 14, 15, 20)) * DAY
+        elif campaign.occasion in ("complementary_offer", "replenishment"):
+            self.written.order(at, goods, order_id, **who, **place)
         else:
             self.profile(person, at, place)
         hold = choose.one_of((0, 1, 30 * MINUTE, HOUR, DAY))
@@ -291,6 +318,7 @@ class Story:
             self.purchase,
             self.purchase,
             self.rhythm,
+            self.wanted,
             self.aftermath,
             self.aftermath,
         )
@@ -298,7 +326,7 @@ class Story:
         for _ in range(scenes):
             scene = choose.one_of(rare if choose.chance(25) else usual)
             scene(choose.one_of(self.people), self.moment())
-        if choose.chance(20):
+        for _ in range(choose.up_to(5)):
             self.catalogue(choose.one_of(PRODUCTS), self.moment())
 
 

@@ -17,6 +17,10 @@ OCCASIONS = (
     "welcome",
     "birthday",
     "segment_changed",
+    "price_drop",
+    "back_in_stock",
+    "complementary_offer",
+    "replenishment",
 )
 QUESTIONS = (
     "customer.known",
@@ -77,6 +81,10 @@ AFTERS: dict[str, tuple[Any, ...]] = {
     "welcome": (["1h"], ["0s"], ["1h", "1d", "7d"]),
     "birthday": (["0s"], ["4h"]),
     "segment_changed": (["0s"], ["4h"], ["1d", "7d"]),
+    "price_drop": (["0s"], ["1h"], ["0s", "1d"]),
+    "back_in_stock": (["0s"], ["1h"], ["0s", "1d"]),
+    "complementary_offer": (["0s"], ["1d"], ["1d", "7d"]),
+    "replenishment": (["0s"], ["1d"]),
 }
 
 
@@ -147,6 +155,21 @@ def _options(choose: Chooser, occasion: str) -> dict[str, Any]:
     if occasion == "segment_changed":
         names = tuple(segment["id"] for segment in SEGMENTS)
         return {"segment": choose.one_of(names), "change": choose.one_of(("entered", "left"))}
+    if occasion in ("price_drop", "back_in_stock"):
+        percent = {"min_percent": choose.one_of((1, 10, 50))} if occasion == "price_drop" else {}
+        of = choose.some_of(("viewed", "carted", "wished"), 1)
+        return percent | {"of": of, "within": choose.one_of(("30d", "5d", "1d"))}
+    if occasion == "complementary_offer":
+        return {"window": choose.one_of(("30d", "7d", "1d"))}
+    if occasion == "replenishment":
+        return {
+            "by": choose.one_of(("product", "category")),
+            "categories": choose.one_of(([], [], ["covers"])),
+            "lead": choose.one_of(("0s", "2d")),
+            "min_intervals": choose.one_of((1, 2)),
+            "at_least": choose.one_of(("3d", "0s")),
+            "at_most": choose.one_of(("120d", "10d")),
+        }
     return {}
 
 

@@ -115,6 +115,10 @@ def test_the_examples_reach_every_outcome_occasion_and_reason(capsys: pytest.Cap
         "welcome",
         "birthday",
         "segment_changed",
+        "price_drop",
+        "back_in_stock",
+        "complementary_offer",
+        "replenishment",
     }
     assert {outcome for _, outcome, _ in seen} == set(OUTCOMES)
     assert {reason for _, _, reason in seen} == set(REASONS) - NOT_IN_A_BACKTEST

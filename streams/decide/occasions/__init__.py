@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streams.decide.occasions.base import Occasion
 from streams.decide.occasions.birthday import Birthday
+from streams.decide.occasions.by_catalogue import BY_CATALOGUE
 from streams.decide.occasions.cart_abandoned import CartAbandoned
 from streams.decide.occasions.reactivation import Reactivation
 from streams.decide.occasions.review_request import ReviewRequest
@@ -19,6 +20,7 @@ _ALL: tuple[Occasion, ...] = (
     Welcome(),
     Birthday(),
     SegmentChanged(),
+    *BY_CATALOGUE,
 )
 
 OCCASIONS: dict[str, Occasion] = {occasion.name: occasion for occasion in _ALL}

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from schemas.envelope import Envelope
 from streams.decide.facts import PURCHASE_TYPES, TRADE_TYPES
+from streams.decide.occasions.accessories import fitting
 from streams.decide.occasions.base import END, Arming, Verdict, bought_by, takes_from
 from streams.decide.rules import Compiled
-from streams.decide.state import Purchase, Sent
+from streams.decide.state import Sent
 from streams.decide.view import View
 
 
@@ -44,7 +45,7 @@ class SecondPurchase:
             return Verdict("suppress", "bought_again", value=value, inputs=inputs)
         if view.now > first.at + campaign.options.window:
             return Verdict("suppress", "window_over", value=value, inputs=inputs)
-        accessory = _accessory(view, brand, first)
+        accessory = fitting(view, brand, first)
         if accessory is None:
             return Verdict("suppress", "no_accessory", value=value, inputs=inputs)
         return Verdict("go", value=f"{value}, fits {accessory}", items=[(accessory, 1)], since=first.at, inputs=inputs)
@@ -58,20 +59,3 @@ class SecondPurchase:
         if first is None or first.id in kept or event.type == "order.placed":
             return None
         return "returned" if takes_from(event, first) else None
-
-
-def _accessory(view: View, brand: str, first: Purchase) -> str | None:
-    matched = view.matched(brand)
-    worth: dict[str, int] = {}
-    for line in first.lines:
-        kept = line.qty - matched.get((first.id, line.line), 0)
-        if kept > 0:
-            worth[line.product] = worth.get(line.product, 0) + kept * line.price
-    owned = view.products_bought(brand)
-    for product in sorted(worth, key=lambda product: (-worth[product], product)):
-        item = view.item(brand, product)
-        for accessory in item.accessories if item is not None else ():
-            fitting = view.item(brand, accessory)
-            if fitting is not None and fitting.available and accessory not in owned:
-                return accessory
-    return None
