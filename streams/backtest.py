@@ -59,7 +59,9 @@ class Backtest:
         lateness_ms: Callable[[str], int],
         until: int | None = None,
         latest_end: int | None = None,
+        partition: Partition | None = None,
     ) -> None:
+        """``partition``: one that does more, or less, than the usual; a new one."""
         self.result = BacktestResult()
         self._until = until
         self._latest_end = latest_end
@@ -67,7 +69,7 @@ class Backtest:
         self._latest = max(self._lateness.values())
         self._admission = Admission(known_brands(campaigns))
         self._identity = IdentityFold()
-        self._partition = Partition(lambda _: None, lambda _: iter(()))
+        self._partition = Partition(lambda _: None, lambda _: iter(())) if partition is None else partition
         self._partition.on_accepted = self._count
         self._partition.emit = lambda event: self._partition.take(event, 0)
         self._guests: set[str] = set()

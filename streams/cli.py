@@ -11,6 +11,7 @@ from streams.cli_campaigns import campaigns
 from streams.cli_contracts import contracts, docs
 from streams.cli_data import identifier_hash, simulate
 from streams.cli_demo import channel, demo
+from streams.cli_explain import explain
 from streams.cli_pipeline import backtest, go_live, replay, sink, up, worker
 from streams.cli_platform import broker, topics
 from streams.cli_quarantine import quarantine
@@ -52,6 +53,7 @@ for command in (
     quarantine,
     channel,
     demo,
+    explain,
 ):
     main.add_command(command)
 

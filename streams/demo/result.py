@@ -13,7 +13,7 @@ from rich.table import Table
 from schemas.decisions import REASONS
 from sinks.read import open_latest
 from streams.demo.run import DemoRun
-from streams.explain import in_words
+from streams.explain.words import in_words
 from streams.report import decisions_table, inputs_table
 
 Rows = list[tuple[Any, ...]]

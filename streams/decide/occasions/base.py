@@ -60,6 +60,12 @@ class Occasion(Protocol):
     def check(self, view: View, campaign: Compiled, brand: str, episode: str, after: int) -> Verdict:
         """Whether an episode still holds at ``view.now``; ``after``: the step's delay."""
 
+    def missing(self, view: View, campaign: Compiled, brand: str) -> str:
+        """In words, which precondition does not hold at ``view.now`` so that nothing is armed; empty: all hold.
+
+        For ``cuepoint explain`` only, never on the way of an event. It changes nothing.
+        """
+
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
         """The reason why a sent message should not have gone, or need not go any more; None: it stands."""
 
@@ -87,3 +93,22 @@ def bought_by(event: Envelope) -> str:
     """The purchase id of a purchase event."""
     purchase: str = event.data["order"] if event.type == "order.placed" else event.data["receipt"]
     return purchase
+
+
+NOT_KNOWN = "Not a customer of the CRM, but a visitor, card, device or address that nothing has linked to one."
+
+
+def nothing_kept(view: View, brand: str) -> str:
+    """Why no purchase of the brand is kept."""
+    placed = sum(1 for p in view.state.purchases.values() if p.brand == brand and p.at >= 0)
+    if not placed:
+        return f"No purchase of {brand} is known."
+    return f"No purchase of {brand} is kept: {placed} came back or cancelled."
+
+
+def not_registered(view: View, brand: str) -> str:
+    """Why there is no registration with the brand; empty: there is one."""
+    if brand in view.state.registered:
+        return ""
+    others = ", ".join(sorted(view.state.registered))
+    return f"No registration with {brand} is known" + (f", only with {others}." if others else ".")

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from schemas.base import from_ms
 from schemas.envelope import Envelope
 from streams.decide.local_time import instant
-from streams.decide.occasions.base import END, Arming, Verdict
+from streams.decide.occasions.base import END, Arming, Verdict, not_registered
 from streams.decide.occasions.welcome import PROFILE_TYPES
 from streams.decide.rules import Compiled
 from streams.decide.state import DAY_MS, Sent
@@ -56,6 +56,13 @@ class Birthday:
         if due > view.now:
             return Verdict("wait", until=due)
         return Verdict("go", value=f"birthday {day.isoformat()}", since=view.now)
+
+    def missing(self, view: View, campaign: Compiled, brand: str) -> str:
+        """A registration with the brand, and a birth date."""
+        profile = view.state.profile
+        if brand not in view.state.registered:
+            return not_registered(view, brand)
+        return "The profile has no birth date." if profile is None or profile.birth is None else ""
 
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
         """Nothing but consent or erasure undoes a birthday."""

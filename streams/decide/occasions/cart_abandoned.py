@@ -69,6 +69,20 @@ class CartAbandoned:
         before = [(product, held[product]) for product, _ in items]
         return Verdict("go", value=value, items=items, wanted=before, since=cart.started, inputs=inputs)
 
+    def missing(self, view: View, campaign: Compiled, brand: str) -> str:
+        """A cart of the brand has to hold something."""
+        carts = [cart for cart in view.state.carts.values() if cart.brand == brand]
+        if any(cart.lines for cart in carts):
+            return ""
+        if carts:
+            emptied = max(carts, key=lambda cart: cart.activity)
+            return f"Cart {emptied.id} of {brand} was emptied, and no other holds anything."
+        ordered = [p for p in view.state.purchases.values() if p.brand == brand and p.cart and p.at >= 0]
+        if not ordered:
+            return f"No cart of {brand} is known."
+        last = max(ordered, key=lambda p: (p.at, p.id))
+        return f"No cart of {brand} holds anything: the last one, {last.cart}, became order {last.id}."
+
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
         """Everything that the reminder named has been bought since the cart was started."""
         bought, purchases = view.bought_since(sent.brand, sent.since)

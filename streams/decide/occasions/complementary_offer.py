@@ -12,7 +12,7 @@ from __future__ import annotations
 from schemas.envelope import Envelope
 from streams.decide.facts import PURCHASE_TYPES, TRADE_TYPES, is_kept
 from streams.decide.occasions.accessories import fitting
-from streams.decide.occasions.base import END, Arming, Verdict, bought_by, bought_reason, takes_from
+from streams.decide.occasions.base import END, Arming, Verdict, bought_by, bought_reason, nothing_kept, takes_from
 from streams.decide.rules import Compiled, Item
 from streams.decide.state import Purchase, Sent
 from streams.decide.view import View
@@ -55,6 +55,15 @@ class ComplementaryOffer:
             return Verdict("suppress", "no_accessory", value="nothing fits any more", inputs=(purchase.id,))
         value = f"bought {purchase.id}, fits {accessory}"
         return Verdict("go", value=value, items=[(accessory, 1)], since=purchase.at, inputs=(purchase.id,))
+
+    def missing(self, view: View, campaign: Compiled, brand: str) -> str:
+        """A purchase has to be kept, and something has to fit."""
+        kept = view.kept(brand)
+        if not kept:
+            return nothing_kept(view, brand)
+        if any(fitting(view, brand, purchase) is not None for purchase in kept):
+            return ""
+        return f"Nothing in the catalogue goes with what was kept of {brand}."
 
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
         """The event buys the accessory, or takes the last kept line of the purchase."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from schemas.envelope import Envelope
 from streams.decide.facts import PURCHASE_TYPES
-from streams.decide.occasions.base import END, Arming, Verdict, bought_by, bought_reason
+from streams.decide.occasions.base import END, NOT_KNOWN, Arming, Verdict, bought_by, bought_reason
 from streams.decide.rules import Compiled, Item, Versions
 from streams.decide.state import CustomerState, Interest, Sent
 from streams.decide.view import View, utc_date
@@ -67,6 +67,17 @@ class OfInterest(ABC):
             last = next(p for p in reversed(purchases) if any(line.product == product for line in p.lines))
             return Verdict("suppress", bought_reason(last.channel), value=value, inputs=(last.id,))
         return Verdict("go", value=value, items=[(product, 1)], since=seen)
+
+    def missing(self, view: View, campaign: Compiled, brand: str) -> str:
+        """A customer of the CRM has to have shown interest in a product, and it has to have changed since."""
+        if not view.state.known:
+            return NOT_KNOWN
+        products = _products(view.state, brand, None)
+        if not products:
+            return f"No interest in a product of {brand} is known."
+        if any(self._found(view, campaign, brand, product) is not None for product in products):
+            return ""
+        return f"None of the {len(products)} products of {brand} that he looked at has changed so since."
 
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
         """The event buys the product, since the customer showed interest."""

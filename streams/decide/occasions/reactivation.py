@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from schemas.envelope import Envelope
 from streams.decide import rhythm
 from streams.decide.facts import PURCHASE_TYPES, STORE, TRADE_TYPES
-from streams.decide.occasions.base import END, Arming, Verdict, bought_by, bought_reason
+from streams.decide.occasions.base import END, NOT_KNOWN, Arming, Verdict, bought_by, bought_reason, nothing_kept
 from streams.decide.rules import Compiled
 from streams.decide.state import DAY_MS, Purchase, Sent
 from streams.decide.view import View, utc_date
@@ -46,6 +46,20 @@ class Reactivation:
         if episode == own.last:
             return Verdict("go", value=value, since=_next_day(late - own.late_after), inputs=inputs)
         return Verdict("suppress", "bought_in_store", value=value, inputs=inputs)
+
+    def missing(self, view: View, campaign: Compiled, brand: str) -> str:
+        """A CRM customer, with purchases enough for a rhythm."""
+        if not view.state.known:
+            return NOT_KNOWN
+        kept = view.kept(brand)
+        if not kept:
+            return nothing_kept(view, brand)
+        if _rhythm(view, campaign, brand).armings:
+            return ""
+        days, least = len(rhythm.purchase_days(kept)), campaign.options.min_purchases
+        if days < least:
+            return f"Purchase days of {brand}: {days}, too few for a rhythm; min_purchases is {least}."
+        return f"One purchase day of {brand} has no interval, and prior_weight is 0, so that no rhythm is assumed."
 
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
         """The event is a kept purchase after the episode's day."""

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from schemas.envelope import Envelope
 from streams.decide.facts import PURCHASE_TYPES, TRADE_TYPES
-from streams.decide.occasions.base import END, Arming, Verdict, bought_by, bought_reason
+from streams.decide.occasions.base import END, Arming, Verdict, bought_by, bought_reason, nothing_kept
 from streams.decide.rhythm import INTERVALS_MAX
 from streams.decide.rules import Compiled, Item
 from streams.decide.state import DAY_MS, LINES_KEPT_MS, Sent
@@ -70,6 +70,14 @@ class Replenishment:
         if item is None or not item.available:
             return Verdict("suppress", "out_of_stock", value=value)
         return Verdict("go", value=value, items=[(need.product, 1)], since=_next_day(need.last))
+
+    def missing(self, view: View, campaign: Compiled, brand: str) -> str:
+        """Something has to be bought again and again, or the catalogue has to say how long it lasts."""
+        if not view.kept(brand):
+            return nothing_kept(view, brand)
+        if next(_needs(view, campaign, brand), None) is not None:
+            return ""
+        return f"Nothing kept of {brand} was bought often enough, and the catalogue does not say how long it lasts."
 
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
         """The event is a later kept purchase of the product, or of its category where that counts."""

@@ -6,7 +6,7 @@ Episode: the order id. Sources: orders, returns, till receipts (returns at the t
 from __future__ import annotations
 
 from schemas.envelope import Envelope
-from streams.decide.facts import RETURN_TYPES
+from streams.decide.facts import RETURN_TYPES, STORE
 from streams.decide.occasions.base import END, Arming, Verdict, most_valuable, takes_from
 from streams.decide.rules import Compiled
 from streams.decide.state import Purchase, Sent
@@ -43,6 +43,20 @@ class ReviewRequest:
         if not lines:
             return Verdict("suppress", "returned", value=value, inputs=(order.id,))
         return Verdict("go", value=value, items=most_valuable(lines), since=order.at, inputs=(order.id,))
+
+    def missing(self, view: View, campaign: Compiled, brand: str) -> str:
+        """An order of the brand has to be known, and delivered."""
+        known = [p for p in view.state.purchases.values() if p.brand == brand]
+        orders = [p for p in known if p.channel != STORE]
+        if any(p.delivered_at >= 0 and p.at >= 0 for p in orders):
+            return ""
+        delivered = sorted(p.id for p in orders if p.delivered_at >= 0)
+        if delivered:
+            return f"Order {delivered[-1]} was delivered, but its order.placed has not come."
+        if orders:
+            return f"No order of {brand} has been delivered; {len(orders)} known."
+        in_store = f"; {len(known)} purchases in a store need no delivery" if known else ""
+        return f"No order of {brand} is known{in_store}."
 
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
         """Nothing that the request named is kept any more."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from schemas.envelope import Envelope
 from streams.decide.facts import PURCHASE_TYPES, TRADE_TYPES
 from streams.decide.occasions.accessories import fitting
-from streams.decide.occasions.base import END, Arming, Verdict, bought_by, takes_from
+from streams.decide.occasions.base import END, Arming, Verdict, bought_by, nothing_kept, takes_from
 from streams.decide.rules import Compiled
 from streams.decide.state import Sent
 from streams.decide.view import View
@@ -49,6 +49,10 @@ class SecondPurchase:
         if accessory is None:
             return Verdict("suppress", "no_accessory", value=value, inputs=inputs)
         return Verdict("go", value=f"{value}, fits {accessory}", items=[(accessory, 1)], since=first.at, inputs=inputs)
+
+    def missing(self, view: View, campaign: Compiled, brand: str) -> str:
+        """A purchase of the brand has to be kept."""
+        return "" if view.kept(brand) else nothing_kept(view, brand)
 
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
         """The event is another kept purchase, or takes the last kept line of the first one."""

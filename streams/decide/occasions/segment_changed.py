@@ -18,7 +18,7 @@ from schemas.envelope import Envelope
 from schemas.lifecycle import Segment
 from streams.decide.facts import PURCHASE_TYPES, STORE, TRADE_TYPES
 from streams.decide.lifecycle import customer_facts, is_in, next_change
-from streams.decide.occasions.base import END, Arming, Verdict, bought_reason
+from streams.decide.occasions.base import END, NOT_KNOWN, Arming, Verdict, bought_reason
 from streams.decide.occasions.welcome import PROFILE_TYPES
 from streams.decide.rules import Brand, Compiled
 from streams.decide.state import Sent
@@ -65,13 +65,27 @@ class SegmentChanged:
             return END
         if since + after > view.now:
             return Verdict("wait", until=since + after)
-        known = customer_facts(view, brand)
-        value = (
-            f"{campaign.options.change} {segment.id} {utc_date(since)}; stage {known['stage']}, value of 365 days "
-            f"{known['value_365d']}, purchase days {known['purchase_days_365d']}"
-        )
+        value = f"{campaign.options.change} {segment.id} {utc_date(since)}{_figures(view, brand)}"
         inputs = tuple(purchase.id for purchase in view.kept(brand)[-10:])
         return Verdict("go", value=value, since=since, inputs=inputs)
+
+    def missing(self, view: View, campaign: Compiled, brand: str) -> str:
+        """A CRM customer whose last change is to the campaign's side of the segment, and was seen to happen."""
+        found = _segment(view, campaign, brand)
+        if found is None:
+            return f"The rules of {brand} define no segment {campaign.options.segment}."
+        if not view.state.known:
+            return NOT_KNOWN
+        since, inside = view.state.segments.get(_place(brand, found[1]), (BEFORE, False))
+        segment, entered = found[1].id, campaign.options.change == "entered"
+        if inside != entered:
+            side = "is not in" if entered else "is in"
+            return f"The customer {side} segment {segment}{_figures(view, brand)}."
+        if since != BEFORE:
+            return ""
+        if entered:
+            return f"The customer was in segment {segment} before anyone looked, and has not entered it since."
+        return f"The customer never was in segment {segment}{_figures(view, brand)}."
 
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
         """The event takes the change back that the message spoke of."""
@@ -104,6 +118,14 @@ def _look(view: View, rules: Brand, segment: Segment, is_first: bool) -> tuple[i
     if inside != known[1]:
         known = segments[place] = (BEFORE if is_first else view.now, inside)
     return known
+
+
+def _figures(view: View, brand: str) -> str:
+    known = customer_facts(view, brand)
+    return (
+        f"; stage {known['stage']}, value of 365 days {known['value_365d']}, "
+        f"purchase days {known['purchase_days_365d']}"
+    )
 
 
 def _place(brand: str, segment: Segment) -> str:

@@ -6,7 +6,7 @@ Episode: customer and UTC date of the registration. Source: customers.
 from __future__ import annotations
 
 from schemas.envelope import Envelope
-from streams.decide.occasions.base import END, Arming, Verdict
+from streams.decide.occasions.base import END, Arming, Verdict, not_registered
 from streams.decide.rules import Compiled
 from streams.decide.state import Sent
 from streams.decide.view import View, utc_date
@@ -36,6 +36,10 @@ class Welcome:
         if registered + after > view.now:
             return Verdict("wait", until=registered + after)
         return Verdict("go", value=f"registered {utc_date(registered)}", since=registered)
+
+    def missing(self, view: View, campaign: Compiled, brand: str) -> str:
+        """A registration with the brand."""
+        return not_registered(view, brand)
 
     def undone(self, view: View, sent: Sent, event: Envelope) -> str | None:
         """Nothing but consent or erasure undoes a welcome."""

@@ -29,30 +29,34 @@ def in_words(decision: Mapping[str, Any]) -> str:
     lines = [
         f"Customer {decision['customer_id']}, {_date(decision['due_at'])}: {what} was due "
         f"(campaign {decision['campaign']}, step {decision['step']}, episode {decision['episode']}).",
-        _outcome(decision),
+        outcome_in_words(decision),
     ]
-    lines += [f"  {_gate(gate)}" for gate in decision["gates"]]
+    if decision.get("correction"):
+        lines[-1] += " " + correction_in_words(
+            decision["correction"], decision["correction_reason"], decision["corrected_at"]
+        )
+    lines += [f"  {gate_in_words(gate)}" for gate in decision["gates"]]
     if decision["inputs"]:
         lines.append(f"  It rests on {_listed(decision['inputs'])}.")
     return "\n".join(lines)
 
 
-def _outcome(decision: Mapping[str, Any]) -> str:
+def outcome_in_words(decision: Mapping[str, Any]) -> str:
+    """What became of a first record: sent, held or suppressed."""
     reason = REASONS[decision["reason"]]
-    channel = decision.get("channel")
     if decision["outcome"] == "sent":
-        text = f"It was sent by {channel} at {_date(decision['decided_at'])}."
-    elif decision["outcome"] == "held":
-        text = f"It waits: {reason}"
-    else:
-        text = f"It was not sent: {reason}"
-    if decision.get("correction"):
-        verb = "was cancelled" if decision["correction"] == "cancelled" else "could not be taken back"
-        text += f" It {verb} at {_date(decision['corrected_at'])}: {REASONS[decision['correction_reason']]}"
-    return text
+        return f"It was sent by {decision.get('channel')} at {_date(decision['decided_at'])}."
+    return f"It waits: {reason}" if decision["outcome"] == "held" else f"It was not sent: {reason}"
 
 
-def _gate(gate: Mapping[str, Any]) -> str:
+def correction_in_words(outcome: str, reason: str, at: datetime | str) -> str:
+    """What became of a message that had been sent."""
+    verb = "was cancelled" if outcome == "cancelled" else "could not be taken back"
+    return f"It {verb} at {_date(at)}: {REASONS[reason]}"
+
+
+def gate_in_words(gate: Mapping[str, Any]) -> str:
+    """Whether a gate let the message pass, and what it looked at."""
     return f"{'yes' if gate['passed'] else 'NO '} {gate['gate']}: {gate['value']}"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.decisions import REASONS
 from streams.decide.occasions import OCCASIONS
-from streams.explain import OCCASION_WORDS, in_words
+from streams.explain.words import OCCASION_WORDS, in_words
 
 
 def row(**changes: Any) -> dict[str, Any]:
