@@ -11,14 +11,16 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schemas.lifecycle import LifecycleRules, RfmRules, Segment, Stage
 from streams.decide.facts import kept_value
 from streams.decide.rhythm import late_after, purchase_days, usual_interval
 from streams.decide.rules import Brand, minor
 from streams.decide.state import DAY_MS, Profile
-from streams.decide.view import View
+
+if TYPE_CHECKING:
+    from streams.decide.view import View
 
 YEAR_MS = 365 * DAY_MS
 """Value, frequency and money count what was bought within it: a purchase at ``at`` until just before ``at`` + it."""

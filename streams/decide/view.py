@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from schemas.base import utc_day
 from streams.decide.facts import Matched, bought_since, kept_purchases, matched_returns, products_bought
+from streams.decide.lifecycle import customer_facts
 from streams.decide.rules import Brand, Item, Rules, RuleSet
 from streams.decide.state import DAY_MS, CustomerState, Purchase
 
@@ -41,6 +45,10 @@ class View(msgspec.Struct):
     def products_bought(self, brand: str) -> set[str]:
         """The products ever bought of the brand, as far as lines are remembered."""
         return products_bought(self.state, brand)
+
+    def life(self, brand: str) -> Mapping[str, Any]:
+        """Stage, value, scores and segments; see ``customer_facts``."""
+        return customer_facts(self, brand)
 
     def market(self, brand: str) -> str | None:
         """The profile's country, else the market of the last event of the brand."""

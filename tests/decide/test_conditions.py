@@ -347,7 +347,7 @@ def test_the_examples_of_the_guide_are_valid_and_can_hold() -> None:
     page = (Path(__file__).parents[2] / "docs" / "conditions.md").read_text(encoding="utf-8")
     table = page.split("## Examples")[1].split("## Mistakes")[0]
     examples = [text.replace("\\|", "|") for text in re.findall(r"\| `(.+)` \|$", table, re.MULTILINE)][1:]
-    assert len(examples) == 7
+    assert len(examples) == 9
     for text in examples:
         compile_condition(text)
         assert can_hold([text])

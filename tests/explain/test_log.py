@@ -138,7 +138,7 @@ def test_a_log_whose_beginning_is_gone_says_so_and_knows_the_campaigns(
     comparison = compared(cut, None)
     assert comparison is not None
     assert comparison.excused
-    text = "\n".join(in_lines(cut, accounts(cut, None), comparison, None, 5, 100))
+    text = " ".join(" ".join(in_lines(cut, accounts(cut, None), comparison, None, 5, 100)).split())
     assert f"It begins on {rfc3339(cut.begins)[:10]}" in text
     assert "The log begins later" in text
 

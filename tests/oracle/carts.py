@@ -36,6 +36,11 @@ class Cart:
     def ignores(self, at: int) -> bool:
         return self.ordered_at is not None and self.ordered_at >= at
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether there is no cart any more: none was updated, or an order has ended it."""
+        return self.last_at is None or self.ignores(self.last_at)
+
 
 def cart_of(history: Iterable[Event | Absorbed], brand: str, cart_id: str) -> Cart:
     """The cart as its updates and its orders left it, taken in order."""
@@ -68,7 +73,10 @@ def _update(cart: Cart, event: Event) -> None:
 
 
 def _become_one(mine: Cart, other: Cart, now: int) -> Cart:
-    """Two carts with one id become one: the later update, the earlier start of those that hold lines."""
+    """Two carts with one id become one: the later update, the earlier start of those that hold lines.
+
+    An order that ended one of them before ends nothing again; it may end the other one now.
+    """
     later = max(mine, other, key=lambda cart: (cart.last_at or 0, cart.last_order))
     starts = [cart.start for cart in (mine, other) if not cart.ended]
     orders = [cart.ordered_at for cart in (mine, other) if cart.ordered_at is not None]
@@ -79,7 +87,7 @@ def _become_one(mine: Cart, other: Cart, now: int) -> Cart:
         was_filled=mine.was_filled or other.was_filled,
         ends=sorted([*mine.ends, *other.ends]),
     )
-    if one.last_at is not None and one.ignores(one.last_at):
+    if one.is_ordered and not (mine.is_ordered and other.is_ordered):
         one.end(now)
     return one
 

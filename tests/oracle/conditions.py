@@ -15,6 +15,7 @@ from schemas.campaigns import BrandRules, Campaign
 from schemas.topics import CHANNELS
 from tests.oracle.customer import Customer, Items, Key, World
 from tests.oracle.history import DAY_MS
+from tests.oracle.lifecycle import Life
 
 
 @lru_cache(maxsize=1_000)
@@ -84,8 +85,26 @@ def _customer(campaign: Campaign, brand: str, customer: Customer, world: World, 
             "open_carts": len([c for c in found if not c.ended and c.last_at and c.last_at >= now - 30 * DAY_MS]),
             "messages_7d": len([at for at in sends if at > now - 7 * DAY_MS]),
             "messages_30d": len([at for at in sends if at > now - 30 * DAY_MS]),
+            **_life(customer, world.brands.get(brand), now),
         }
     )
+
+
+def _life(customer: Customer, rules: BrandRules | None, now: int) -> dict[str, Any]:
+    """Of docs/lifecycle.md; without rules of the brand nothing of it is known."""
+    if rules is None:
+        return {"segments": []}
+    life = Life(customer.facts, rules)
+    return {
+        "stage": life.stage(now),
+        "segments": life.segments(now),
+        "value_365d": life.value(now),
+        "value_lifetime": life.value(None),
+        "purchase_days_365d": life.purchase_days_of_a_year(now),
+        "recency": life.recency(now),
+        "frequency": life.frequency(now),
+        "monetary": life.monetary(now),
+    }
 
 
 def _item(brand: str, product: str, quantity: int, world: World) -> dict[str, Any]:

@@ -88,6 +88,25 @@ class Life:
     def _minor(self, amount: Decimal | str) -> int:
         return int(Decimal(amount).scaleb(CURRENCY_DIGITS[self.rules.currency]))
 
+    def purchase_days_of_a_year(self, now: int) -> int:
+        """Purchase days of the last 365 days."""
+        return len([day for day in self.days if now < day + YEAR_MS])
+
+    def recency(self, now: int) -> int | None:
+        return 5 - sum(now >= self.days[-1] + cut for cut in self.rules.rfm.recency) if self.days else None
+
+    def frequency(self, now: int) -> int | None:
+        count = self.purchase_days_of_a_year(now)
+        return 1 + sum(count >= cut for cut in self.rules.rfm.frequency) if self.days else None
+
+    def monetary(self, now: int) -> int | None:
+        value = self.value(now)
+        return 1 + sum(value >= self._minor(cut) for cut in self.rules.rfm.monetary) if self.days else None
+
+    def segments(self, now: int) -> list[str]:
+        """Those the customer is in."""
+        return [segment.id for segment in self.rules.segments if self.is_in(segment, now)]
+
     def is_in(self, segment: Segment, now: int) -> bool:
         """Whether all conditions of a segment hold."""
         profile = self.facts.profile
@@ -97,7 +116,6 @@ class Life:
 
     def _answers(self, segment: Segment, now: int) -> Iterator[bool]:
         last = self.facts.profile.last
-        within = [day for day in self.days if now < day + YEAR_MS]
         if segment.stages:
             yield self.stage(now) in segment.stages
         if segment.value_min is not None:
@@ -107,18 +125,16 @@ class Life:
         if segment.lifetime_value_min is not None:
             yield self.value(None) >= self._minor(segment.lifetime_value_min)
         if segment.purchases_min is not None:
-            yield len(within) >= segment.purchases_min
+            yield self.purchase_days_of_a_year(now) >= segment.purchases_min
         if segment.purchases_max is not None:
-            yield len(within) <= segment.purchases_max
-        rfm = self.rules.rfm
-        if segment.recency_min is not None:
-            reached = [cut for cut in rfm.recency if self.days and now >= self.days[-1] + cut]
-            yield bool(self.days) and 5 - len(reached) >= segment.recency_min
-        if segment.frequency_min is not None:
-            yield bool(self.days) and 1 + sum(len(within) >= cut for cut in rfm.frequency) >= segment.frequency_min
-        if segment.monetary_min is not None:
-            reached_money = sum(self.value(now) >= self._minor(cut) for cut in rfm.monetary)
-            yield bool(self.days) and 1 + reached_money >= segment.monetary_min
+            yield self.purchase_days_of_a_year(now) <= segment.purchases_max
+        for least, score in (
+            (segment.recency_min, self.recency),
+            (segment.frequency_min, self.frequency),
+            (segment.monetary_min, self.monetary),
+        ):
+            if least is not None:
+                yield (score(now) or 0) >= least
         if segment.email_domains:
             domain = f".{(last.get('email_domain') or '').lower()}"
             yield any(domain.endswith(f".{wanted.lower()}") for wanted in segment.email_domains)

@@ -54,6 +54,12 @@ QUESTIONS = (
     "now.day - 15 > 0",
     "now.month in [1, 3, 10]",
     'now.date < "2011-11-01"',
+    'customer.stage in ["new", "active", "loyal"]',
+    '"worth" in customer.segments || "lead" in customer.segments',
+    "customer.value_365d >= 4000",
+    "customer.value_lifetime > customer.value_365d || customer.value_lifetime < 2000",
+    "customer.purchase_days_365d < 3",
+    "customer.recency + customer.frequency > 6 || customer.monetary >= 2",
 )
 """Every name of the vocabulary and every kind of expression; a test sees to it that none is missing."""
 SEGMENTS: tuple[dict[str, Any], ...] = (

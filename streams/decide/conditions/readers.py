@@ -79,6 +79,16 @@ def open_carts(moment: Moment) -> int:
     return sum(1 for cart in carts if cart.brand == moment.brand and cart.lines and cart.activity >= since)
 
 
+def life(fact: str) -> Callable[[Moment], Any]:
+    """Of docs/lifecycle.md. None too for a brand without rules: what a stage or a score is, is for them to say."""
+    return lambda moment: moment.view.life(moment.brand).get(fact)
+
+
+def segments(moment: Moment) -> list[str]:
+    found: list[str] = moment.view.life(moment.brand).get("segments", [])
+    return found
+
+
 def messages(days: int) -> Callable[[Moment], int]:
     def read(moment: Moment) -> int:
         since = moment.view.now - days * DAY_MS

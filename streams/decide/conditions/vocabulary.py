@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from schemas.campaigns import OPTIONS
+from schemas.lifecycle import Stage
 from streams.decide.conditions import readers
 from streams.decide.conditions.types import BOOL, CHANNEL, COUNTRY, INT, TEXT, Name, Type
 
@@ -109,6 +110,44 @@ VOCABULARY: dict[str, Name] = {
     "customer.messages_30d": Name(
         INT, "Messages of the brand sent in the last 30 days.", readers.messages(30), least=0
     ),
+    "customer.stage": Name(
+        Type("string", values=frozenset(get_args(Stage))),
+        "Stage of life with the brand ([lifecycle.md](lifecycle.md#stages)).",
+        readers.life("stage"),
+        always=False,
+    ),
+    "customer.segments": Name(
+        Type("list", TEXT),
+        "Segments of the brand that the customer is in ([lifecycle.md](lifecycle.md#segments)).",
+        readers.segments,
+    ),
+    "customer.value_365d": Name(
+        INT,
+        "What the customer bought of the brand in the last 365 days and kept, in minor units of the brand's currency.",
+        readers.life("value_365d"),
+        always=False,
+        least=0,
+    ),
+    "customer.value_lifetime": Name(
+        INT,
+        "The same of all time, as far as purchases are remembered.",
+        readers.life("value_lifetime"),
+        always=False,
+        least=0,
+    ),
+    "customer.purchase_days_365d": Name(
+        INT,
+        "Days of the last 365 with a kept purchase of the brand.",
+        readers.life("purchase_days_365d"),
+        always=False,
+        least=0,
+    ),
+    **{
+        f"customer.{score}": Name(
+            INT, f"RFM score of {score}, 5 the best.", readers.life(score), always=False, least=1, most=5
+        )
+        for score in ("recency", "frequency", "monetary")
+    },
     "occasion.name": Name(
         Type("string", values=frozenset(OPTIONS)),
         "Occasion of the campaign.",

@@ -1,0 +1,64 @@
+"""Histories in which core and oracle once differed, as small as they could be made; both must say what stands here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from schemas.campaigns import Campaign
+from streams.backtest import backtest_history
+from tests.oracle import oracle_details
+from tests.oracle.builders import DAY, HOUR, LATENESS, History, brand, campaign, t
+
+NIGHT = t("2011-01-21T22:00")
+CART = campaign(
+    "cart_abandoned", "cart", ["0s", "4h"], valid_for="10d", options={"min_value": "25", "rearm_after": "7d"}
+)
+
+
+def by_the_core(history: History, wanted: Campaign) -> list[str]:
+    """``customer episode/step outcome reason`` of all records, in no order."""
+    decisions = backtest_history(history.sources, [wanted], [brand()], LATENESS).decisions
+    return sorted(f"{d['customer_id']} {d['episode']}/{d['step']} {d['outcome']} {d['reason']}" for d in decisions)
+
+
+def by_the_oracle(history: History, wanted: Campaign) -> list[str]:
+    """As ``by_the_core``."""
+    found = oracle_details(history.sources, [wanted], [brand()], LATENESS)
+    return sorted(f"{r.customer} {r.key.episode}/{r.key.step} {r.outcome} {r.reason}" for r in found)
+
+
+@pytest.mark.parametrize("decided", [by_the_core, by_the_oracle])
+def test_a_merge_ends_no_cart_that_an_order_ended_before(decided: Callable[[Any, Any], list[str]]) -> None:
+    """The end counts from the order, and so before the decisions about the other cart: the round goes on."""
+    history = History()
+    history.cart(NIGHT, {"a": 2}, customer_id="c2")
+    history.order(NIGHT + 5 * HOUR, "b", customer_id="c2", cart_id="k1")
+    history.cart(NIGHT + 5 * HOUR + 1, "a", loyalty_card_id="x")
+    history.merged(NIGHT + 3 * DAY, "c2", "c1")
+    history.profile(NIGHT + 8 * DAY, "c2", loyalty_cards=["x"])
+    assert decided(history, CART) == [
+        "c2 k1/1 suppressed below_min_value",
+        "c2 k1/2 suppressed below_min_value",
+        "card:x k1/1 suppressed below_min_value",
+        "card:x k1/2 suppressed below_min_value",
+    ]
+
+
+@pytest.mark.parametrize("decided", [by_the_core, by_the_oracle])
+def test_a_merge_ends_an_emptied_cart_that_the_other_one_ordered(decided: Callable[[Any, Any], list[str]]) -> None:
+    """It was not ordered before, so that the order of the other is an end of it, at the merge: a new round."""
+    history = History()
+    history.cart(NIGHT, "a", loyalty_card_id="x")
+    history.cart(NIGHT + 5 * HOUR, {}, loyalty_card_id="x")
+    history.order(NIGHT + 6 * HOUR, "b", customer_id="c2", cart_id="k1")
+    history.profile(NIGHT + DAY, "c2", loyalty_cards=["x"])
+    history.cart(NIGHT + 2 * DAY, "a", customer_id="c2")
+    assert decided(history, CART) == [
+        "c2 k1#2/1 suppressed below_min_value",
+        "c2 k1#2/2 suppressed below_min_value",
+        "card:x k1/1 suppressed below_min_value",
+        "card:x k1/2 suppressed below_min_value",
+    ]
