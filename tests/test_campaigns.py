@@ -102,8 +102,8 @@ SENTENCES = [
         "cart.yaml, line 14: field 'options.rearm_aftre' is unknown; did you mean 'rearm_after'?",
     ),
     (
-        cart("rearm_after: 7d", "window: 30d"),
-        "cart.yaml, line 14: field 'options.window' is unknown; it is an option of second_purchase, and this "
+        cart("rearm_after: 7d", "factor_percent: 200"),
+        "cart.yaml, line 14: field 'options.factor_percent' is unknown; it is an option of reactivation, and this "
         "campaign's occasion is another.",
     ),
     (
