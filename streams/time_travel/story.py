@@ -26,7 +26,20 @@ Moment = Annotated[str, Field(min_length=2, max_length=40)]
 """``2026-03-02 09:00`` (in the file's zone), with an offset, or ``+4h`` after the event before it."""
 Reason = Annotated[str, AfterValidator(_known_reason)]
 Feedback = Literal["accepted", "delivered", "bounced", "opened", "clicked", "unsubscribed", "complained", "dropped"]
-KINDS = ("profile", "cart", "order", "delivered", "cancelled", "returned", "receipt", "feedback", "product", "viewed", "wished", "event")
+KINDS = (
+    "profile",
+    "cart",
+    "order",
+    "delivered",
+    "cancelled",
+    "returned",
+    "receipt",
+    "feedback",
+    "product",
+    "viewed",
+    "wished",
+    "event",
+)
 
 
 class Profile(Closed):
