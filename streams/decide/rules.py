@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -22,16 +22,6 @@ BROADCAST = RULES | {"catalog.item"}
 """Event types that go to every partition, and are no customer's."""
 VERSIONS_MAX = 64
 """Versions of one product, or of the rules, that a partition keeps; the oldest go first."""
-
-
-_INTEREST = ("viewed", "carted", "wished")
-WATCHES: dict[str, tuple[str, ...]] = {
-    "price_drop": _INTEREST,
-    "back_in_stock": _INTEREST,
-    "complementary_offer": ("bought",),
-    "replenishment": ("bought",),
-}
-"""Occasion -> the kinds of interest in a product that make a customer hear of its changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +109,7 @@ class RuleSet:
         self.watched = {
             brand: kinds
             for brand, occasions in self.by_brand.items()
-            if (kinds := frozenset(kind for name in occasions for kind in WATCHES.get(name, ())))
+            if (kinds := frozenset(kind for each in occasions.values() for one in each for kind in watches(one)))
         }
         """Brand -> in what way customers have to have shown interest in a product to be told of its changes."""
         self.brands_of: dict[str, list[str]] = {}
@@ -239,6 +229,13 @@ def compile_campaign(campaign: Campaign, version: str) -> Compiled:
         campaign.valid_for,
         condition_or_refusal(campaign.when),
     )
+
+
+def watches(campaign: Compiled) -> Sequence[str]:
+    """The kinds of interest in a product that make a customer hear of its changes, for one campaign."""
+    if campaign.occasion in ("complementary_offer", "replenishment"):
+        return ("bought",)
+    return campaign.options.of if campaign.occasion in ("price_drop", "back_in_stock") else ()
 
 
 def compile_brand(rules: BrandRules, version: str) -> Brand:

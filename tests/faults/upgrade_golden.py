@@ -21,7 +21,7 @@ import msgspec
 from schemas.topics import STAGES
 from streams.campaigns import known_brands, records
 from streams.decide.state import STATE_VERSION, CustomerState, decode_state
-from streams.decide.task import CUSTOMER, RULE, WAIT
+from streams.decide.task import CUSTOMER, RULE, WAIT, WATCHER
 from streams.identity.table import Link
 from streams.ordered import POSITION_KEY, Position
 from streams.replay.files import SOURCES
@@ -153,6 +153,8 @@ def meaning(stage: str, key: bytes, value: bytes) -> Any:
         return named(msgspec.msgpack.decode(value, type=Link))
     if key.startswith(RULE):
         return json.loads(value)
+    if key.startswith(WATCHER):
+        return msgspec.msgpack.decode(value)
     if key.startswith(WAIT):
         return int(value)
     return named(decode_state(value))

@@ -54,6 +54,7 @@ def campaigns() -> CampaignSet:
         campaign("welcome", after=["1h", "7d"], priority=60, **own),
         campaign("birthday", after=["0s"], options={"lead_days": 1, "local_time": "09:00"}, **own),
         campaign("segment_changed", after=["30m"], options={"segment": "buyer"}, **own),
+        campaign("price_drop", after=["1h"], options={"of": ["wished"]}, **own),
     )
     rules: dict[str, Any] = {"hold_window": "2h", "in_flight": "1h", "language": "en", "zone": ZONE}
     rules["segments"] = [{"id": "buyer", "name": "Buyers of the year", "value_min": "60"}]
@@ -126,6 +127,9 @@ class Story:
         tell.feedback(START + 185 * DAY + 16 * HOUR, "delivered", **who)
         tell.feedback(START + 186 * DAY, "bounced", "sms", **who)
         tell.feedback(START + 186 * DAY, "unsubscribed", "push", brand="zest", **who)
+        wish = {"session_id": "s", "product_id": "cup", **who}
+        tell.product(START + 184 * DAY, "cup", prices=[{"market": "GB", "currency": "GBP", "amount": "9.00"}])
+        tell.add("web-sessions", "product.wished", START + 185 * DAY, **wish)
         tell.receipt(START + 185 * DAY + 10 * HOUR, {"lid": 4}, 8, arrived=START + 188 * DAY, **who)
 
     def _merges(self) -> None:
@@ -166,6 +170,7 @@ class Story:
         tell, who = self.after, {"customer_id": MAIN}
         tell.receipt(CUT - 5 * HOUR, {"mug": 3}, 50, arrived=CUT + 12 * HOUR, **who)
         tell.receipt(CUT - 5 * HOUR, {"cup": 3}, 51, brand="zest", arrived=CUT + 12 * HOUR, **who)
+        tell.product(CUT + 9 * HOUR, "cup", prices=[{"market": "GB", "currency": "GBP", "amount": "5.00"}])
         tell.withdraw(CUT + DAY, "push", **who)
         tell.back(CUT + 2 * DAY, {"cup": 3}, "r-later", order_id="o-part", **who)
         tell.order(CUT + 3 * DAY, {"mug": 1}, "o-later", **who)

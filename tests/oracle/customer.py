@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from schemas.campaigns import Campaign
+from schemas.campaigns import OPTIONS, Campaign
 from tests.oracle.carts import Cart, cart_of
 from tests.oracle.history import Absorbed, Event, without_duplicates
 from tests.oracle.profiles import Profile
@@ -191,3 +191,10 @@ class World:
     catalogue: dict[tuple[str, str], dict[str, Any]]
     versions: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = field(default_factory=dict)
     """Every version of each product with the time from which it counts, oldest first."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Campaign id -> its options, parsed once."""
+
+    def options_of(self, campaign: Campaign) -> Any:
+        if campaign.id not in self.options:
+            self.options[campaign.id] = OPTIONS[campaign.occasion].model_validate(campaign.options)
+        return self.options[campaign.id]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
-from schemas.campaigns import OPTIONS, Campaign
+from schemas.campaigns import Campaign
 from schemas.lifecycle import Segment
 from tests.oracle.calendars import birthday_in, instant, utc_date
 from tests.oracle.carts import Cart, open_lines
@@ -32,7 +32,7 @@ class Occasion:
     def __init__(self, world: World, campaign: Campaign, brand: str, customer: Customer, now: int) -> None:
         self.world, self.campaign, self.brand, self.customer, self.now = world, campaign, brand, customer, now
         self.facts: Facts = customer.facts
-        self.options = OPTIONS[campaign.occasion].model_validate(campaign.options)
+        self.options = world.options_of(campaign)
 
     def armed(self, event: Event | None) -> Iterator[tuple[str, int]]:
         raise NotImplementedError

@@ -19,6 +19,7 @@ from tests.oracle.history import DAY_MS, Event, arrival_ms, stamped
 from tests.oracle.identity import Becomes, Step, resolved
 from tests.oracle.occasions import OCCASIONS, Birthday, Occasion
 
+ALL_OCCASIONS = {**OCCASIONS, **CATALOGUE_OCCASIONS}
 RUN_ON_MS = 30 * DAY_MS
 """How long a run goes on after the last arrival, unless told."""
 
@@ -159,7 +160,7 @@ class Walk:
     # --- timers -----------------------------------------------------------------------------------------------------
 
     def _occasion(self, customer: Customer, campaign: Campaign, brand: str) -> Occasion:
-        return {**OCCASIONS, **CATALOGUE_OCCASIONS}[campaign.occasion](self.world, campaign, brand, customer, self.now)
+        return ALL_OCCASIONS[campaign.occasion](self.world, campaign, brand, customer, self.now)
 
     def _arm(self, customer: Customer, event: Event | None) -> None:
         """Arm what an event brings (None: a merge): each step at anchor + after, but not before now."""

@@ -229,19 +229,30 @@ class Story:
     def wanted(self, person: str, at: int) -> None:
         """A product is looked at or wished for, changes, and is perhaps bought or looked at again."""
         choose, place, product = self.choose, self.place(), self.choose.one_of(PRODUCTS)
+        fitting = [c for c in self.campaigns if c.occasion in ("price_drop", "back_in_stock")]
+        if fitting and choose.chance(80):
+            place["brand"] = choose.one_of(choose.one_of(fitting).brands)
         for _ in range(choose.up_to(3, 1)):
-            fields = {"session_id": "s", "product_id": product} | self.who(person) | place
+            who = self.who(person, weak=choose.chance(30))
+            fields = {"session_id": "s", "product_id": product} | who | place
             if choose.chance(40):
                 fields["listed"] = choose.chance(75)
                 self.written.add("web-sessions", "product.wished", at, **fields)
             else:
                 self.written.add("web-sessions", "product.viewed", at, **fields)
-            for _ in range(choose.up_to(3)):
-                at += choose.one_of((*SHORT, *LONG[:8]))
+            if choose.chance(20):
+                late = at + choose.one_of((2 * HOUR, DAY, 8 * DAY))
+                self.written.sources["web-sessions"][-1]["arrived_at"] = rfc3339(late)
+            for available in choose.one_of(((True,), (False, True), (True, False, True), (False,), ())):
+                at += choose.one_of((*SHORT[1:], *LONG[:5]))
                 self.catalogue(product, at)
-                self.written.sources["catalog"][-1]["brand"] = place["brand"]
+                item = self.written.sources["catalog"][-1]
+                item |= {"brand": place["brand"], "available": available or choose.chance(20)}
+                if choose.chance(60):
+                    cheap = choose.one_of(("5.00", "4.00", "9.00"))
+                    item["prices"] = [{**price, "amount": cheap} for price in item["prices"]]
             at += choose.one_of(SHORT)
-            if choose.chance(25):
+            if choose.chance(20):
                 self.buy(person, at, {product: 1}, place)
 
     def aftermath(self, person: str, at: int) -> None:
