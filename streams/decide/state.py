@@ -217,6 +217,12 @@ class CustomerState(_Row, dict=True):
     segments: dict[str, tuple[int, bool]] = msgspec.field(default_factory=dict)
     """``brand|segment`` -> (when he entered or left it, or -1: before anyone looked; whether he is in it). Segments
     that he never was in are absent."""
+    fed_by: dict[int, int] = msgspec.field(default_factory=dict)
+    """Partition from which events that name merged ids are forwarded to this customer -> the greatest height of the
+    pointers there (``streams.decide.forwarding``)."""
+    returned: tuple[int, str, str] | None = None
+    """After a circle of merges: (time and id of the ``merge.expected`` that made a pointer a customer again, where what
+    comes before it still goes)."""
 
     @property
     def derived(self) -> dict[Any, Any]:

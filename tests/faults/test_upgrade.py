@@ -35,6 +35,8 @@ SINCE = {
     "Purchase.currency": 3,
     "Purchase.folded_value": 3,
     "CustomerState.segments": 3,
+    "CustomerState.fed_by": 3,
+    "CustomerState.returned": 3,
 }
 """Fields that came with a later version than the first."""
 LATER = 99
