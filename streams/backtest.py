@@ -71,7 +71,6 @@ class Backtest:
         self._identity = IdentityFold()
         self._partition = Partition(lambda _: None, lambda _: iter(())) if partition is None else partition
         self._partition.on_accepted = self._count
-        self._partition.emit = lambda event: self._partition.take(event, 0)
         self._guests: set[str] = set()
         self._offset = 0
         self._advanced: int | None = None

@@ -65,6 +65,9 @@ class OrderedTask(ABC):
     def accept(self, event: Envelope, offset: int, again: bool) -> None:
         """Take an event. ``again``: it was read before a restart and may have been applied."""
 
+    def accept_levels(self, mark: Mark, again: bool) -> None:  # noqa: B027 - only decide hears such marks
+        """Take a mark of another partition of the same stage."""
+
     @abstractmethod
     def advance(self, clock: int, steps: int) -> int:
         """Apply what lies before the clock, at most ``steps``; the steps taken (fewer: all done)."""
@@ -175,7 +178,10 @@ class OrderedTask(ABC):
             if value is None:
                 continue
             if key == MARK_KEY:
-                if self.clock.take(decode_mark(value)):
+                mark = decode_mark(value)
+                if mark.levels:
+                    self.accept_levels(mark, again)
+                elif self.clock.take(mark):
                     self.advancing = True
             else:
                 accept(decode_envelope(value), offset, again)

@@ -25,6 +25,8 @@ class Mark(msgspec.Struct, omit_defaults=True):
     until: dict[str, int]
     free: list[str] = []
     """Sources that do not hold the clock (live sources that come in files)."""
+    levels: list[int] = []
+    """Of decide only, instead of ``until``: how far merged customers' events are forwarded, by the pointer's height."""
 
 
 _mark_decoder = msgspec.json.Decoder(Mark)

@@ -29,6 +29,8 @@ from streams.decide.view import View
 from streams.decide.watchers import Watchers
 
 _NONE: dict[str, list[Compiled]] = {}
+KEPT_AT_ERASURE = frozenset({"version", "customer", "recent_ids", "arrived", "fed_by", "returned"})
+"""What is no fact about the person: what copies are told by, and how merges with others are going on."""
 CONSENT_EVENTS = frozenset({"customer.registered", "customer.updated", "feedback"})
 
 
@@ -242,7 +244,7 @@ class CustomerFold:
             interests.leave_all(state, self.watchers)
         empty = CustomerState(state.version, state.customer)
         for field in CustomerState.__struct_fields__:
-            if field not in ("version", "customer", "recent_ids"):
+            if field not in KEPT_AT_ERASURE:
                 setattr(state, field, getattr(empty, field))
         state.forget_derived()
 

@@ -41,7 +41,7 @@ def leave(state: CustomerState, event: Envelope) -> tuple[CustomerState, Envelop
             "state": base64.b64encode(encode_state(state)).decode(),
         },
     )
-    return CustomerState(STATE_VERSION, state.customer, moved_to=target), carried
+    return CustomerState(STATE_VERSION, state.customer, moved_to=target, fed_by=state.fed_by), carried
 
 
 def absorb(state: CustomerState, event: Envelope) -> None:

@@ -58,7 +58,7 @@ class Arrivals:
     def decide(self, state: CustomerState, event: Envelope, now: int, live_from: int) -> list[Made]:
         """Decide what the event makes due at ``now`` on arrival; remembers it in ``state``, which is not changed
         otherwise. Nothing where the customer waits for a merge or quiet hours: the clock decides that."""
-        if state.moved_to is not None or state.waits_for:
+        if state.moved_to is not None or state.waits_for or state.parked:
             return []
         fold, copy = CustomerFold(self._rules), decode_state(encode_state(state))
         fold.live_from = live_from

@@ -11,10 +11,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from schemas.envelope import Envelope
+from schemas.envelope import KIND_RANK, Envelope
 from streams.decide import interests, merge, product_news
 from streams.decide.alarms import EPISODE_RANK, NEVER, Alarms, Place, earliest_wake, first_place, wake_at
 from streams.decide.customer import CustomerFold
+from streams.decide.forwarding import Forwarding, Levels
 from streams.decide.on_arrival import Arrivals
 from streams.decide.product_news import NEWS, News
 from streams.decide.rules import BROADCAST, RULES, Rules
@@ -79,6 +80,7 @@ class Partition:
         waiting: ReorderBuffer | None = None,
         alarms: Alarms | None = None,
         watchers: Watchers | None = None,
+        forwarding: Forwarding | None = None,
     ) -> None:
         self.rules = Rules()
         self.watchers = Watchers() if watchers is None else watchers
@@ -88,17 +90,18 @@ class Partition:
         self.through: Key = (BEGINNING,)
         """Everything at or before this place has been applied."""
         self.outgoing: list[Envelope] = []
-        """Events for ``customer-events`` (merged states, forwarded events) since it was last emptied."""
-        self.emit: Callable[[Envelope], None] = self.outgoing.append
-        """Where they go; a single partition takes them itself."""
+        """Events for other partitions (merged states, forwarded events) since it was last emptied."""
         self.kept_rules: list[Envelope] = []
         """Rules and catalogue events applied since it was last emptied: they belong to the state."""
         self.on_accepted: Callable[[Envelope, str], None] = lambda event, fate: None
         """Told each event with its fate: accepted, duplicate or guest."""
         self.alarms = Alarms() if alarms is None else alarms
         self.waits: dict[str, int] = {}
-        """Customers who wait for the state of another, and the time of the merge: what is theirs from then on is not
-        decided yet."""
+        """Customers who wait for the state of another, or for events that others forward to them, and since when: what
+        is theirs from then on is not decided yet."""
+        self.ready: list[str] = []
+        """A heap of those who may wait no more."""
+        self.forwarding = Forwarding() if forwarding is None else forwarding
         self.rearming: tuple[int, str] | None = None
         """Rules have changed: every customer behind this one still has to be armed as of this time."""
         self.news: News | None = None
@@ -118,13 +121,15 @@ class Partition:
     def decided_until(self) -> int:
         """Everything of every customer before this moment is decided."""
         until: int = self.through[0]
-        return min(until, min(self.waits.values(), default=until))
+        return min(until, self.forwarding.least(), min(self.waits.values(), default=until))
 
     def take(self, event: Envelope, offset: int) -> None:
         """Accept an event: it waits for the clock, or applies where it is read when the clock has passed it.
         Live, campaigns with ``timing: on_arrival`` have their turn first."""
         if self.fold.live_from is not None:
             self._decide_on_arrival(event, self.fold.live_from)
+        if event.type == "merge.in" and "fed_by" in event.data:
+            self.forwarding.announced(event)
         if event.eff > self.through[0] or (*key_of(event), offset) > self.through:
             self._wait(event, offset)
         else:
@@ -132,7 +137,8 @@ class Partition:
                 self._tell(_ALL)
             if self.rearming is not None:
                 self._rearm(_ALL)
-            event.eff = max(event.eff, self.through[0]) if event.type != "merge.in" else event.eff
+            if event.type != "merge.in":
+                event.eff = max(event.eff, self._clock_of(event))
             self._apply(event)
             self._sound()
 
@@ -140,6 +146,30 @@ class Partition:
         """Accept an event that was read before a restart: what was applied then is passed over."""
         if (*key_of(event), offset) > self.through:
             self._wait(event, offset)
+
+    def hear(self, number: int, levels: Levels) -> None:
+        """A mark of another partition that forwards events to customers here."""
+        self.forwarding.heard[number] = levels
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Find the waiting customers who need not wait any more."""
+        most = self.forwarding.most()
+        for customer, since in self.waits.items():
+            if since < most or not self.states.get(customer).fed_by:
+                heapq.heappush(self.ready, customer)
+
+    def _clock_of(self, event: Envelope) -> int:
+        """The time before which nothing of the event's customer is to come; what does all the same, counts from it."""
+        clock: int = self.through[0]
+        customer = event.customer
+        if not (self.forwarding.heard or self.waits) or event.type in BROADCAST or customer.startswith("none:"):
+            return clock
+        state = self.states.get(customer)
+        clock = min(clock, self.forwarding.limit(state) - 1)
+        if state.returned is not None and _is_before(event, state.returned):
+            return clock
+        return min(clock, self.waits.get(customer, clock))
 
     def _wait(self, event: Envelope, offset: int) -> None:
         self._waiting.push(event, offset)
@@ -158,6 +188,10 @@ class Partition:
         while taken < steps:
             if self.news is not None:
                 taken += self._tell(steps - taken)
+                continue
+            if self.ready:
+                self._catch_up_next()
+                taken += 1
                 continue
             if self.rearming is not None and not self._more_rules(clock):
                 taken += self._rearm(steps - taken)
@@ -198,12 +232,25 @@ class Partition:
     def _apply_to_customer(self, event: Envelope) -> None:
         state = self.states.change(event.customer)
         if state.moved_to is not None:
-            event.customer = state.moved_to
-            self.emit(event)
-        elif state.waits_for:
+            self._forward(event, state.moved_to)
+        elif state.returned is not None and _is_before(event, state.returned):
+            self._forward(event, state.returned[2])
+        elif (self.waits or state.fed_by) and self._must_wait(state, event.eff):
             self._park(state, event)
         else:
             self.on_accepted(event, "accepted" if self.fold.apply(state, event) else "duplicate")
+
+    def _forward(self, event: Envelope, customer: str) -> None:
+        """An event goes to another customer, here or elsewhere, at its own time."""
+        event.customer = customer
+        if self.forwarding.is_here(customer):
+            self._apply(event)
+        else:
+            self.outgoing.append(event)
+
+    def _must_wait(self, state: CustomerState, at: int) -> bool:
+        """Whether something is missing that has its turn before what this customer does at ``at``."""
+        return state.customer in self.waits or at >= self.forwarding.limit(state)
 
     def _apply_rules(self, event: Envelope) -> None:
         if event.type == "catalog.item" and self.rules.knows(event):
@@ -238,10 +285,12 @@ class Partition:
             taken += 1
             self.rearming = (now, customer)
             state = self.states.live.get(customer) or decode_state(value)
-            if state.waits_for:
+            if state.moved_to is not None:
+                continue
+            if self._must_wait(state, now):
                 self._park(state, Envelope(REARM, "campaign.published", "campaigns", customer, now, now))
                 self.states.replace(state)
-            elif state.moved_to is None:
+            else:
                 known, wanted = dict(state.segments), interests.snapshot(state)
                 self.fold.rearm(state, now)
                 if self.fold.alarms or state.segments != known or interests.snapshot(state) != wanted:
@@ -251,11 +300,9 @@ class Partition:
         return taken
 
     def _rearm_later(self, event: Envelope) -> None:
-        """Rules changed while the customer waited for a merge, and it is his turn now (unless he waits again)."""
+        """Rules changed while the customer waited, and it is his turn now (unless he is another's by now)."""
         state = self.states.change(event.customer)
-        if state.waits_for:
-            self._park(state, event)
-        elif state.moved_to is None:
+        if state.moved_to is None:
             self.fold.rearm(state, event.eff)
 
     def _tell(self, steps: int) -> int:
@@ -277,9 +324,9 @@ class Partition:
         return taken
 
     def _tell_one(self, note: Envelope) -> None:
-        """Tell a customer of a product's change; when he waits for a merge, in his turn."""
+        """Tell a customer of a product's change; when he waits, in his turn."""
         state = self.states.get(note.customer)
-        if state.waits_for:
+        if state.moved_to is None and self._must_wait(state, note.eff):
             self._park(self.states.change(note.customer), note)
         elif state.moved_to is None:
             self.fold.tell(state, note)
@@ -295,10 +342,13 @@ class Partition:
         state = self.states.get(customer)
         if wake < state.wake:
             return  # an entry that no longer counts
-        place = None if state.waits_for else first_place(state)
+        place = None if customer in self.waits else first_place(state)
         if place is not None and wake_at(place[0], place[1]) <= wake:
-            self.through = place
-            self._ring(state, place)
+            if state.fed_by and self._must_wait(state, place[0]):
+                self._hold(state, place[0])
+            else:
+                self.through = place
+                self._ring(state, place)
         self.states.dirty[customer] = None
         self._schedule(state)
 
@@ -310,8 +360,8 @@ class Partition:
             self.fold.release(state, name, due)
 
     def _schedule(self, state: CustomerState) -> None:
-        """Set the customer's wake from his timers. One who waits for a merge is looked at when it comes."""
-        state.wake = NEVER if state.waits_for else earliest_wake(state)
+        """Set the customer's wake from his timers. One who waits is looked at when what he waits for comes."""
+        state.wake = NEVER if state.customer in self.waits else earliest_wake(state)
         if state.wake != NEVER:
             self.alarms.push(state.wake, state.customer)
 
@@ -319,7 +369,7 @@ class Partition:
         """Timers were set: their customers may have to be looked at earlier."""
         for wake, customer in self.fold.alarms:
             state = self.states.live[customer]
-            if wake < state.wake:
+            if wake < state.wake and customer not in self.waits:
                 state.wake = wake
                 self.alarms.push(wake, customer)
         self.fold.alarms.clear()
@@ -327,29 +377,51 @@ class Partition:
     def _merge(self, event: Envelope) -> None:
         state = self.states.change(event.customer)
         if event.type == "merge.out":
-            if state.waits_for:
-                self._park(state, event)
-            elif state.moved_to is None:
-                interests.leave_all(state, self.watchers)
-                pointer, carried = merge.leave(state, event)
-                self.states.replace(pointer)
-                self.emit(carried)
+            self._leave(state, event)
         elif state.moved_to is not None and event.data["from"] != state.moved_to:
-            event.customer = state.moved_to
-            self.emit(event)
-        elif event.type == "merge.expected":
-            if state.waits_for:
-                self._park(state, event)
-            else:
-                state.moved_to = None
-                state.waits_for.append(event.data["merge"])
-                self.waits[state.customer] = event.eff
-                if self._if_arrived(state) and state.parked:
-                    self._catch_up(state)
-        else:
+            self._pass_on(state, event, state.moved_to)
+        elif state.returned is not None and _is_before(event, state.returned):
+            self._pass_on(state, event, state.returned[2])
+        elif event.type == "merge.in":
             state.arrived.append(event)
             if self._if_arrived(state):
-                self._catch_up(state)
+                self.waits[state.customer] = event.eff
+                heapq.heappush(self.ready, state.customer)
+        elif state.moved_to is None and self._must_wait(state, event.eff):
+            self._park(state, event)
+        else:
+            if state.moved_to is not None:
+                state.returned, state.moved_to = (event.eff, event.id, state.moved_to), None
+            state.waits_for.append(event.data["merge"])
+            self.waits[state.customer] = event.eff
+            if self._if_arrived(state) and state.parked:
+                self.waits[state.customer] = event.eff
+                heapq.heappush(self.ready, state.customer)
+
+    def _leave(self, state: CustomerState, event: Envelope) -> None:
+        """The customer becomes a pointer; his state goes to the target, and behind it the states that came for him."""
+        if state.moved_to is not None:
+            return
+        if self._must_wait(state, event.eff):
+            self._park(state, event)
+            return
+        early, state.arrived = state.arrived, []
+        interests.leave_all(state, self.watchers)
+        pointer, carried = merge.leave(state, event)
+        self.states.replace(pointer)
+        if pointer.known:
+            self.forwarding.sends(carried, pointer)
+        self._forward(carried, carried.customer)
+        for other in early:
+            self._apply(other)
+
+    def _pass_on(self, pointer: CustomerState, event: Envelope, target: str) -> None:
+        """A merge with a customer who is another's by now."""
+        event.customer = target
+        if event.type == "merge.in" and "fed_by" in event.data:
+            self.forwarding.follows(pointer, event)
+            self.forwarding.sends(event, pointer)
+        self._forward(event, target)
 
     def _if_arrived(self, state: CustomerState) -> bool:
         """Take over the state that the customer waits for, if it is there."""
@@ -358,6 +430,8 @@ class Partition:
                 state.arrived.remove(event)
                 state.waits_for.remove(event.data["merge"])
                 self.waits.pop(state.customer, None)
+                if "fed_by" in event.data:
+                    self.forwarding.follows(state, event)
                 merge.absorb(state, event)
                 interests.enter_all(state, self.watchers)
                 state.parked += product_news.missed(self.rules, state, event.eff, self.through[0])
@@ -366,19 +440,33 @@ class Partition:
                 return True
         return False
 
+    def _catch_up_next(self) -> None:
+        """Catch up with the next customer who may wait no more, by name: a restart finds them in the same order."""
+        customer = heapq.heappop(self.ready)
+        since, state = self.waits.get(customer), self.states.get(customer)
+        if since is not None and not state.waits_for and since < self.forwarding.limit(state):
+            self._catch_up(self.states.change(customer))
+            self._sound()
+
     def _catch_up(self, state: CustomerState) -> None:
         """Apply what was parked, events and timers in their order, until it is done or the customer waits again."""
+        del self.waits[state.customer]
         parked, state.parked = deque(sorted(state.parked, key=key_of)), []
         while (alarm := self._next_alarm(state)) is not None or parked:
-            if parked and (alarm is None or parked[0].eff <= alarm[0]):
-                self._apply(parked.popleft())
-                if state.waits_for or self.states.get(state.customer) is not state:
-                    for event in parked:
-                        self._apply(event)
-                    return
-            elif alarm is not None:
-                self.states.dirty[state.customer] = None
+            is_event = bool(parked) and (alarm is None or parked[0].eff <= alarm[0])
+            at = parked[0].eff if alarm is None or is_event else alarm[0]
+            if self._must_wait(state, at):
+                state.parked += parked
+                self._hold(state, at)
+                break
+            if alarm is not None and not is_event:
                 self._ring(state, alarm)
+                continue
+            self._apply(parked.popleft())
+            if self.states.get(state.customer) is not state:
+                for event in parked:
+                    self._apply(event)
+                return
         self._schedule(state)
 
     def _next_alarm(self, state: CustomerState) -> Place | None:
@@ -387,8 +475,21 @@ class Partition:
 
     def _park(self, state: CustomerState, event: Envelope) -> None:
         if len(state.parked) >= PARKED_MAX:
+            what = f"the merge {state.waits_for[0]}" if state.waits_for else "what merged customers' events name him"
             raise StateError(
-                f"Customer {state.customer} waits for the merge {state.waits_for[0]} with {PARKED_MAX} events parked; "
+                f"Customer {state.customer} waits for {what} with {PARKED_MAX} events parked; "
                 "the other partition's worker does not run. Start it, or more memory will not help."
             )
         state.parked.append(event)
+        self._hold(state, event.eff)
+
+    def _hold(self, state: CustomerState, since: int) -> None:
+        """The customer waits; since the earliest thing that he waits with."""
+        self.waits[state.customer] = min(since, self.waits.get(state.customer, since))
+        state.wake = NEVER
+
+
+def _is_before(event: Envelope, returned: tuple[int, str, str]) -> bool:
+    """Whether the event has its place before the merge that made a pointer a customer again."""
+    name = f"merge.expected/{event.data['merge']}" if event.type == "merge.in" else event.id
+    return (event.eff, KIND_RANK[event.type], name) < (returned[0], KIND_RANK["merge.expected"], returned[1])

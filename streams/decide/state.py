@@ -237,6 +237,12 @@ class CustomerState(_Row, dict=True):
     interests: dict[str, Interest] = msgspec.field(default_factory=dict)
     """``brand|product`` -> interest, for brands with campaigns about it. A known customer is entered for each of these
     in the partition's index (``watchers``)."""
+    fed_by: dict[int, int] = msgspec.field(default_factory=dict)
+    """Partition from which events that name merged ids are forwarded to this customer -> the greatest height of the
+    pointers there (``streams.decide.forwarding``)."""
+    returned: tuple[int, str, str] | None = None
+    """After a circle of merges: (time and id of the ``merge.expected`` that made a pointer a customer again, where what
+    comes before it still goes)."""
 
     @property
     def derived(self) -> dict[Any, Any]:

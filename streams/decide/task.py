@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import msgspec
 
 from schemas.cloudevents import trigger_headers
 from schemas.envelope import Envelope
+from schemas.topics import MARK_KEY
 from streams import metrics
 from streams.decide.alarms import CUSTOMER, NEVER, WAKE_BYTES, WAKES_MAX, Alarms, wake_bytes
+from streams.decide.forwarding import Forwarding, Levels
 from streams.decide.partition import Partition
 from streams.decide.product_news import News
 from streams.decide.records import Made
@@ -26,7 +29,7 @@ from streams.reorder import ReorderBuffer, key_of
 from streams.table import MemoryTable
 from streams.task import Effects, Out, Table
 from streams.upgrade import other_version
-from streams.wire import decode_envelope, encode_envelope, partition_of
+from streams.wire import Mark, decode_envelope, encode_envelope, encode_mark, partition_of
 
 RULE = b"r|"
 WAIT = b"w|"
@@ -61,8 +64,16 @@ class DecideTask(OrderedTask):
         self._waits: dict[str, int] = {}
         """``Partition.waits`` as the table has it."""
         self._told_until = BEGINNING
-        waiting = ReorderBuffer(directory=spill_dir)
-        self._fold = Partition(self._fetch, self._scan, waiting, Alarms(wakes_max), Watchers(self._fetch_watchers))
+        self._told_levels: dict[int, Levels] = {}
+        """The last mark for each partition to which events are forwarded."""
+        self._fold = Partition(
+            self._fetch,
+            self._scan,
+            ReorderBuffer(directory=spill_dir),
+            Alarms(wakes_max),
+            Watchers(self._fetch_watchers),
+            Forwarding(partial(partition_of, partitions=partitions), partition),
+        )
         self._fold.on_accepted = self._count
 
     def accept(self, event: Envelope, offset: int, again: bool) -> None:
@@ -73,8 +84,14 @@ class DecideTask(OrderedTask):
             self._fold.take_again(event, offset)
         else:
             self._fold.take(event, offset)
-            if self._fold.rearming is not None or self._fold.news is not None:
+            if self._fold.rearming is not None or self._fold.news is not None or self._fold.ready:
                 self.advancing = True
+
+    def accept_levels(self, mark: Mark, again: bool) -> None:
+        """See ``OrderedTask``. What was read before a restart is in the position record."""
+        if not again:
+            self._fold.hear(mark.task, mark.levels)
+            self.advancing = self.advancing or bool(self._fold.ready)
 
     def advance(self, clock: int, steps: int) -> int:
         """See ``OrderedTask``."""
@@ -97,6 +114,8 @@ class DecideTask(OrderedTask):
             "customers": self._customers,
             "rearming": self._fold.rearming,
             "news": self._fold.news,
+            "forwards": self._fold.forwarding.heights,
+            "heard": self._fold.forwarding.heard,
             "state_version": STATE_VERSION,
         }
 
@@ -112,6 +131,8 @@ class DecideTask(OrderedTask):
             self._fold.through = tuple(position.through)
             self._load_extra(position.extra)
         self._fold.alarms.load(table.wakes)
+        self._fold.look_again()
+        self.advancing = self.advancing or bool(self._fold.ready)
 
     def _load_extra(self, extra: dict[str, Any]) -> None:
         if extra.get("state_version", 0) > STATE_VERSION:
@@ -123,6 +144,8 @@ class DecideTask(OrderedTask):
             self._customers = extra["customers"]
         else:
             self._load_version_1()
+        self._fold.forwarding.heights = extra.get("forwards", {})
+        self._fold.forwarding.heard = extra.get("heard", {})
         if extra.get("rearming") is not None:
             now, behind = extra["rearming"]
             self._fold.rearming = (now, behind)
@@ -149,7 +172,7 @@ class DecideTask(OrderedTask):
         """See ``OrderedTask``."""
         fold = self._fold
         made = fold.states.dirty or fold.fold.made or fold.outgoing or fold.kept_rules
-        return bool(made) or fold.waits != self._waits or self._moved_on
+        return bool(made) or fold.waits != self._waits or self._moved_on or self._has_news()
 
     @property
     def _moved_on(self) -> bool:
@@ -160,6 +183,8 @@ class DecideTask(OrderedTask):
         fold = self._fold
         for event in fold.outgoing:
             key = event.customer
+            if event.type == "merge.in":
+                self._told_levels.pop(partition_of(key, self.partitions), None)
             effects.records.append(
                 Out("customer-events", partition_of(key, self.partitions), key.encode(), encode_envelope(event))
             )
@@ -172,8 +197,10 @@ class DecideTask(OrderedTask):
         self._collect_states(effects)
         effects.state += [(WATCHER + name.encode(), value) for name, value in fold.watchers.settle()]
         self._collect_waits(effects)
-        self._untold = not (self._save_due or self._moved_on)
-        if not self._untold:
+        self._collect_levels(effects)
+        told = self._save_due or self._moved_on
+        self._untold = self._untold or not told
+        if told:
             self._told_until = fold.decided_until
             effects.records.append(self._progress())
             self._report()
@@ -205,6 +232,36 @@ class DecideTask(OrderedTask):
             if stored.get(customer) != since:
                 effects.state.append((WAIT + customer.encode(), b"%d" % since))
         self._waits = dict(waits)
+
+    def _has_news(self) -> bool:
+        """Whether those to whom events are forwarded have to hear at once how far they are, not with the next tick."""
+        forwarding = self._fold.forwarding
+        if not forwarding.heights:
+            return False
+        now = forwarding.levels(self._fold.through[0])
+        for number, height in forwarding.heights.items():
+            told = self._told_levels.get(number, [])
+            if len(told) <= height or any(new >= old + TELL_MS for old, new in zip(told, now, strict=False)):
+                return True
+        return False
+
+    def _collect_levels(self, effects: Effects) -> None:
+        """Marks for those to whom events are forwarded, behind the events."""
+        forwarding = self._fold.forwarding
+        self._untold = False
+        if not forwarding.heights:
+            return
+        now, at_once = forwarding.levels(self._fold.through[0]), self._save_due or self._has_news()
+        for number, height in forwarding.heights.items():
+            levels = now[: height + 1]
+            if levels == self._told_levels.get(number):
+                continue
+            if not at_once:
+                self._untold = True
+                continue
+            self._told_levels[number] = levels
+            mark = encode_mark(Mark("decide", self.partition, self.partitions, {}, levels=levels))
+            effects.records.append(Out("customer-events", number, MARK_KEY, mark))
 
     def _collect_decisions(self, effects: Effects, made: list[Made]) -> None:
         """Hand over what was decided, but not a send whose cancel is known already."""

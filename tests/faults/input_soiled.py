@@ -63,11 +63,7 @@ def latecomers() -> History:
 
 
 class Soiled:
-    """Writes a soiled copy of a replay directory. ``counts`` says how often each fault was made.
-
-    Ids that a CRM order merges away are not named later than in the clean input: how far a survivor's past may change
-    then is the limit of docs/decisions/0007-forwarding.md.
-    """
+    """Writes a soiled copy of a replay directory. ``counts`` says how often each fault was made."""
 
     def __init__(self, clean: Path, lateness_ms: Callable[[str], int], partitions: int, seed: int) -> None:
         self.counts: Counter[str] = Counter()
@@ -78,11 +74,6 @@ class Soiled:
         noise = crc32(b"?") % partitions
         self.silent_partition = (noise + 1) % partitions
         """The partition of every topic that gets no record."""
-        self._merged = {
-            record["merged_id"]
-            for record in map(msgspec.json.decode, read_source(clean, "customers"))
-            if record["type"] == "customer.merged"
-        }
 
     def write(self, directory: Path) -> Path:
         """All sources but NEVER_HEARD; returns ``directory``."""
@@ -131,8 +122,6 @@ class Soiled:
 
     def _arrival(self, source: str, record: dict[str, Any], at: int, arrived: int) -> int:
         """When it arrives instead. Lines that were late in the clean input stay so."""
-        if record.get("customer_id") in self._merged:
-            return arrived
         clock = crc32(b"clock" + _key(msgspec.json.encode(record))) % 100
         if clock < SKEWED_PERCENT:
             fast = clock % 2 == 0

@@ -20,7 +20,6 @@ LAST_DAY = 30
 def storm(directory: Path, families: int) -> Retailer:
     """Families of three customers and a visitor turn out to be one person each: chains and stars of CRM merges, logins.
 
-    No event names an id that is merged away: docs/decisions/0007-forwarding.md says what would differ from a backtest.
     Core and oracle agree on it.
     """
     told = History()

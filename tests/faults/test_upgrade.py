@@ -36,6 +36,8 @@ SINCE = {
     "Purchase.folded_value": 3,
     "CustomerState.segments": 3,
     "CustomerState.interests": 3,
+    "CustomerState.fed_by": 3,
+    "CustomerState.returned": 3,
 }
 """Fields that came with a later version than the first."""
 LATER = 99

@@ -92,14 +92,17 @@ class Registry:
         return steps
 
     def merge(self, event: Event) -> list[Becomes]:
-        """A CRM order makes one customer of two. Of several for one merged id the first counts; in a circle the last
-        survivor takes all."""
+        """A CRM order makes one customer of two. Of several for one merged id the first counts; in a circle the one who
+        had been merged into the merged id itself takes all."""
         target, source = event.record["customer_id"], event.record["merged_id"]
         if source in self.was_merged or source == target:
             return []
         self.was_merged.add(source)
         if self.survivor(target) == source:
-            del self.merged_into[target]
+            last = target
+            while self.merged_into[last] != source:
+                last = self.merged_into[last]
+            del self.merged_into[last]
         self.merged_into[source] = target
         return [Becomes(event.eff, source, self.survivor(target))]
 
