@@ -68,7 +68,8 @@ def _update(cart: Cart, event: Event) -> None:
 
 
 def _become_one(mine: Cart, other: Cart, now: int) -> Cart:
-    """Two carts with one id become one: the later update, the earlier start of those that hold lines."""
+    """Two carts with one id become one: the later update, the earlier start of those that hold lines. An order of one
+    of the two ends the cart of the other, if there still is one."""
     later = max(mine, other, key=lambda cart: (cart.last_at or 0, cart.last_order))
     starts = [cart.start for cart in (mine, other) if not cart.ended]
     orders = [cart.ordered_at for cart in (mine, other) if cart.ordered_at is not None]
@@ -79,7 +80,8 @@ def _become_one(mine: Cart, other: Cart, now: int) -> Cart:
         was_filled=mine.was_filled or other.was_filled,
         ends=sorted([*mine.ends, *other.ends]),
     )
-    if one.last_at is not None and one.ignores(one.last_at):
+    still_there = any(cart.last_at is not None and not cart.ignores(cart.last_at) for cart in (mine, other))
+    if still_there and one.last_at is not None and one.ignores(one.last_at):
         one.end(now)
     return one
 

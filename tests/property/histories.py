@@ -31,6 +31,7 @@ BIRTHDAYS = ("03-13", "03-27", "02-29", "10-30", "11-06", "02-28", "03-01", "01-
 PROFILE_DETAILS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("company", (True, False)),
     ("home_store", ("s1", "s2")),
+    ("region", ("GB-SCT", "DE-BY", "US-CA", "DE-XX")),
     ("email_domain", ("ox.ac.uk", "example.com")),
     ("preferred_channels", (["push"], ["email", "push"])),
 )
@@ -217,6 +218,9 @@ class Story:
         fields = {"available": not self.choose.chance(15), "brand": self.choose.one_of(BRANDS)}
         if self.choose.chance(60):
             fields["category"] = self.choose.one_of(("covers", "tablets"))
+        if self.choose.chance(40):
+            markets = self.choose.some_of(MARKETS, 1)
+            fields["prices"] = [{"market": market, "currency": "EUR", "amount": "9.90"} for market in markets]
         self.written.product(at, product, accessories, **fields)
 
     def aftermath(self, person: str, at: int) -> None:
