@@ -22,7 +22,8 @@ Category = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9]
 """A kind of message, as marketing names it: newsletter, reminder."""
 
 
-def _window(value: object) -> Any:
+def parse_window(value: object) -> Any:
+    """A period of the calendar, or milliseconds of a duration."""
     if value in PERIODS:
         return value
     try:
@@ -34,7 +35,7 @@ def _window(value: object) -> Any:
     return milliseconds
 
 
-Window = Annotated[int | Period, BeforeValidator(_window)]
+Window = Annotated[int | Period, BeforeValidator(parse_window)]
 """A rolling window in milliseconds, written as ``7d``, or a window of the calendar."""
 
 

@@ -265,7 +265,7 @@ BRAND_SENTENCES = [
     ),
     (
         BRAND + "caps:\n  - {max: 2, per: 100d}\n",
-        "brand.yaml, line 5: field 'caps.1.per' = \"100d\": at most 92d.",
+        "brand.yaml, line 5: field 'caps.1.per' = \"100d\": '100d' is longer than 92d, the longest window of a cap.",
     ),
     (
         BRAND + "markets:\n  UK: {zone: Europe/London}\n",
