@@ -28,6 +28,8 @@ Amount = Annotated[str, Field(pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,4})?$", strict=
 """Money on the wire: a decimal string in major units, never a float. Inside: integer minor units."""
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{32,64}$")]
 """A keyed hash of a normalised e-mail address or phone number (``identifier_hash``)."""
+Region = Annotated[str, Field(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]
+"""ISO 3166-2 code of a part of a country, such as DE-BY."""
 Quantity = Annotated[int, Field(ge=1, le=10_000_000, strict=True)]
 
 

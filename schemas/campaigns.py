@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from schemas.base import TIME_ZONES, Amount, Brand, Closed, Currency, Event, Identifier, Market
+from schemas.base import TIME_ZONES, Amount, Brand, Closed, Currency, Event, Identifier, Market, Region
+from schemas.caps import CAPS_MAX, CampaignId, Cap, Category
 from schemas.catalogue_options import (
     BackInStockOptions,
     ComplementaryOptions,
@@ -19,7 +20,9 @@ from schemas.catalogue_options import (
 )
 from schemas.customers import Channel, Purpose
 from schemas.durations import Duration
+from schemas.experiments import ARMS_MAX, Holdout, Salt
 from schemas.lifecycle import SEGMENTS_MAX, LifecycleRules, RfmRules, RhythmOptions, Segment, SegmentId, no_two_alike
+from schemas.sending_times import ClosedDays, QuietHours
 
 OccasionName = Literal[
     "cart_abandoned",
@@ -71,6 +74,31 @@ class Content(Closed):
     languages: Annotated[list[str], Field(min_length=1, max_length=100)]
     fallback: list[str] = Field(default_factory=list, max_length=10)
     markets: list[Market] = Field(default_factory=list, description="Markets the content is made for; none: all.")
+
+
+class Arm(Closed):
+    """One variant of a campaign. What it does not name is the campaign's."""
+
+    id: CampaignId
+    weight: int = Field(1, ge=0, le=10_000, description="Its share of all weights; 0: nobody new.")
+    content: Content | None = None
+    offer: Offer | None = Field(None, description="Instead of the offers of campaign and steps.")
+
+
+class Experiment(Closed):
+    """A/B/n test: a hash of customer id and salt draws the customer's arm, which he keeps once he was sent it."""
+
+    arms: Annotated[list[Arm], Field(min_length=2, max_length=ARMS_MAX)]
+    salt: Salt | None = Field(None, description="None: the campaign's id.")
+
+    @model_validator(mode="after")
+    def _drawable(self) -> Experiment:
+        names = [arm.id for arm in self.arms]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"arm {twice!r} is there twice; give each arm an id of its own")
+        if not any(arm.weight for arm in self.arms):
+            raise ValueError("no arm has a weight; give at least one a weight of 1 or more")
+        return self
 
 
 class CartOptions(Closed):
@@ -128,6 +156,8 @@ OPTIONS: dict[str, type[Closed]] = {
 }
 
 
+ASK_TO_BUY = ("cart_abandoned", "second_purchase")
+"""Occasions whose messages name products to buy: by default none that the catalogue knows as not to be had."""
 ON_ARRIVAL = ("review_request", "second_purchase", "welcome")
 """Occasions that one event makes due; the others are about what did not happen, or about a date."""
 
@@ -135,7 +165,7 @@ ON_ARRIVAL = ("review_request", "second_purchase", "welcome")
 class Campaign(Closed):
     """One campaign: an occasion, when and how it speaks, and to whom it may."""
 
-    id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    id: CampaignId
     name: str = Field(max_length=200)
     owner: str = Field(max_length=100)
     occasion: OccasionName
@@ -158,6 +188,19 @@ class Campaign(Closed):
     content: Content
     offer: Offer | None = None
     exempt_from_caps: bool = False
+    expected_value: Amount | None = Field(
+        None,
+        description="What a message is expected to earn, in the brand's currency: at equal priority the higher goes.",
+    )
+    category: Category | None = Field(None, description="Kind of message, for caps.")
+    products: Literal["any", "known", "sellable"] | None = Field(
+        None,
+        description="Which items it may name. `any`; `known`: not those that the catalogue knows as unavailable or "
+        "without price in the market; `sellable`: only those that it knows as available and priced there. None: "
+        "`known` if the occasion asks to buy them, else `any`.",
+    )
+    holdout: Holdout | None = Field(None, description="Customers whom this campaign leaves out, to measure it.")
+    experiment: Experiment | None = Field(None, description="Variants; none: everyone gets the same.")
     options: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -179,22 +222,6 @@ class Campaign(Closed):
         return self
 
 
-class Cap(Closed):
-    """At most ``max`` messages per rolling window ``per``, on one channel or (``*``) on all together."""
-
-    channel: Channel | Literal["*"] = "*"
-    max: int = Field(ge=0, le=10_000)
-    per: Duration = Field(le=92 * 86_400_000)
-
-
-class QuietHours(Closed):
-    """No messages from ``start`` until ``end``, local wall time of the customer; may pass midnight."""
-
-    channel: Channel | Literal["*"] = "*"
-    start: time
-    end: time
-
-
 class MarketRules(Closed):
     """What is known of a market when the customer's profile is silent."""
 
@@ -210,11 +237,26 @@ class BrandRules(Closed):
     zone: Zone | None = None
     language: str | None = None
     markets: dict[Market, MarketRules] = Field(default_factory=dict)
-    caps: list[Cap] = Field(default_factory=list, max_length=20)
-    quiet_hours: list[QuietHours] = Field(default_factory=list, max_length=20)
+    stores: dict[Identifier, Zone] = Field(
+        default_factory=dict, description="Store -> time zone, for customers whose profile names a home store only."
+    )
+    regions: dict[Region, Zone] = Field(
+        default_factory=dict, description="Region of the address (ISO 3166-2) -> time zone."
+    )
+    caps: list[Cap] = Field(default_factory=list, max_length=CAPS_MAX)
+    quiet_hours: list[QuietHours] = Field(default_factory=list, max_length=100)
+    closed_days: list[ClosedDays] = Field(
+        default_factory=list, max_length=100, description="Days on which nothing goes: a message waits for the next."
+    )
     hold_window: Duration = Field(
         30 * 60_000, le=7 * 86_400_000, description="Messages due within it compete for one slot."
     )
+    look_ahead: Duration = Field(
+        0,
+        le=7 * 86_400_000,
+        description="How long a slot waits for a message of higher priority that has its time already.",
+    )
+    holdout: Holdout | None = Field(None, description="Customers who get nothing of the brand but service messages.")
     in_flight: Duration = Field(
         3_600_000, description="How long after a send a purchase still cancels it when no channel has answered."
     )

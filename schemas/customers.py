@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from schemas.base import TIME_ZONES, CustomerEventBase, CustomerId, Event, Hash, Identifier, Market, Wire
+from schemas.base import TIME_ZONES, CustomerEventBase, CustomerId, Event, Hash, Identifier, Market, Region, Wire
 
 Channel = Literal["email", "push", "sms", "onsite", "telesales", "print", "ads"]
 Purpose = Literal["marketing", "service", "review"]
@@ -52,6 +52,7 @@ class CustomerProfile(Event):
     loyalty_cards: list[Identifier] = Field(default_factory=list, max_length=50)
     preferred_channels: list[Channel] = Field(default_factory=list, max_length=7)
     company: bool = False
+    region: Region | None = Field(None, description="Region of the address, such as DE-BY: ISO 3166-2.")
     consents: list[Consent] = Field(default_factory=list, max_length=200)
     contact_points: list[ContactPoint] = Field(default_factory=list, max_length=50)
 

@@ -9,15 +9,16 @@ from pydantic import Field
 from schemas.base import Closed
 from schemas.customers import Channel
 
-Outcome = Literal["sent", "suppressed", "held", "cancelled", "regretted"]
+Outcome = Literal["sent", "suppressed", "held", "cancelled", "regretted", "ghost"]
 OUTCOMES: dict[str, str] = {
     "sent": "The message was decided: a `send` goes to the channel.",
     "suppressed": "The episode came due and no message is sent; the reason says why. Final.",
-    "held": "Quiet hours move the message; a later record of the same decision says how it ended.",
+    "held": "The message waits for a better time; a later record of the same decision says how it ended.",
     "cancelled": "A send was taken back before the channel had to have sent it; a `cancel` goes to the channel.",
     "regretted": "What became known later says that the message should not have gone; it could not be taken back.",
+    "ghost": "The message would have been sent, but the customer is held out to measure what messages do. Final.",
 }
-"""Every outcome with its meaning. One decision id has at most one of sent and suppressed, and one correction."""
+"""Every outcome with its meaning. One decision id has at most one of sent, suppressed and ghost, and one correction."""
 
 REASONS: dict[str, str] = {
     "due": "Everything spoke for the message.",
@@ -38,11 +39,16 @@ REASONS: dict[str, str] = {
     "consent_withdrawn": "The customer has withdrawn the consent.",
     "unreachable": "No channel of the campaign can reach the customer.",
     "content_missing": "No content for the market and language, and no fallback.",
-    "zone_unknown": "No time zone is known for the customer, his market or the brand, so quiet hours cannot be kept.",
+    "zone_unknown": "No time zone is known for the customer, his market or the brand, so local times cannot be kept.",
     "frequency_cap": "The customer has had as many messages as a cap allows.",
+    "product_unavailable": "None of the products is available and priced in the customer's market.",
+    "global_holdout": "The customer is in the brand's holdout.",
+    "campaign_holdout": "The customer is in the campaign's holdout.",
     "outranked": "Another message of the same slot goes first.",
     "expired": "The message could not go before its validity ended.",
     "quiet_hours": "It is quiet time where the customer lives; the message waits.",
+    "closed_day": "The channel does not work on this day where the customer lives; the message waits.",
+    "look_ahead": "A message of higher priority is about to come due; the slot waits for it.",
     "before_go_live": "Due before the pipeline went live: the past is not sent.",
     "out_of_stock": "The product is not available, or not in the catalogue.",
     "erased": "The customer is to be forgotten.",
@@ -104,6 +110,10 @@ class Decision(Closed):
     content_key: str | None = None
     language: str | None = None
     inputs: list[str] = Field(default_factory=list, description="Ids of the events that the decision rests on.")
+    arm: str | None = Field(None, description="Arm of the campaign's experiment (sent, ghost).")
+    mixed: bool = Field(
+        False, description="A merged profile of the customer was in another arm or holdout: leave him out of analysis."
+    )
 
 
 class Trigger(Closed):

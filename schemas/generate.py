@@ -19,6 +19,7 @@ from pydantic_core import core_schema
 
 from schemas.base import Currency, Market
 from schemas.campaigns import CampaignRecord
+from schemas.caps import CAP_WINDOW_MS_MAX, PERIODS, parse_window
 from schemas.catalog import CatalogItem, ControlRecord
 from schemas.cloudevents import DATA_SCHEMA
 from schemas.customers import CustomerEvent, FeedbackEvent
@@ -165,8 +166,11 @@ class _Generator(GenerateJsonSchema):
         return made if name is None else {**made, "enum": _NAMED[name]}
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
-        """A duration is a number of milliseconds, or a number and a unit."""
+        """A duration is a number of milliseconds, or a number and a unit; the window of a cap may be a period too."""
         made = super().function_before_schema(schema)
+        if schema["function"]["function"] is parse_window:
+            rolling = {"type": "integer", "minimum": 0, "maximum": CAP_WINDOW_MS_MAX}
+            return {"anyOf": [rolling, _DURATION, {"enum": list(PERIODS)}]}
         if schema["function"]["function"] is not parse_duration:
             return made
         return {"anyOf": [{"minimum": 0, "maximum": DURATION_MS_MAX, **made}, _DURATION]}

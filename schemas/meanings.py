@@ -254,8 +254,22 @@ MEANINGS: dict[str, dict[str, str]] = {
     "Cap": {
         "channel": "Channel, or `*`: all together.",
         "max": "Most messages.",
-        "per": "Rolling window, at most 92 days.",
+        "per": "Rolling window, at most 92 days; or `day`, `week` (from Monday) or `month` in the customer's zone.",
+        "category": "Category of messages; none: all.",
+        "campaign": "Campaign; none: all.",
     },
+    "ClosedDays": {
+        "channel": "Channel, or `*`: all.",
+        "weekdays": "Days of the week, such as `sunday`.",
+    },
+    "Holdout": {
+        "percent": "Share of customers, 0 to 100, at most two decimals.",
+    },
+    "Arm": {
+        "id": "Id of the variant, in every decision of it.",
+        "content": "Instead of the campaign's content.",
+    },
+    "Experiment": {"arms": "The variants."},
     "QuietHours": {
         "channel": "Channel, or `*`: those without hours of their own.",
         "start": "Local time at which it begins, in quotes.",

@@ -82,7 +82,7 @@ DECISIONS = Table(
             Decision,
             {
                 "decision_id": "Id derived from brand, campaign, episode and step; the same decision has the same id.",
-                "outcome": "sent, suppressed, held, cancelled or regretted.",
+                "outcome": "sent, suppressed, held, ghost, cancelled or regretted.",
                 "reason": "Why, from the closed list of reasons.",
                 "brand": "Brand that would speak.",
                 "customer_id": "Customer at the time of the decision.",

@@ -14,7 +14,7 @@ from streams.campaign_never import never
 from streams.campaign_yaml import Place
 from streams.campaigns import CampaignSet
 from streams.decide.conditions.truth import can_hold
-from streams.decide.rules import compile_brand
+from streams.decide.rules import Brand, compile_brand
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _content(campaign: Campaign, rules: BrandRules) -> Iterator[Finding]:
 def _zones(campaign: Campaign, rules: BrandRules) -> Iterator[Finding]:
     """Markets without a zone, where one is needed: only customers whose profile has one get the message."""
     quiet = compile_brand(rules, "")
-    wanting = [channel for channel in campaign.channels if quiet.quiet_hours(channel) is not None]
+    wanting = [channel for channel in campaign.channels if _keeps_times(quiet, campaign, channel)]
     if rules.zone or not (wanting or campaign.occasion == "birthday"):
         return
     without = [
@@ -91,6 +91,13 @@ def _zones(campaign: Campaign, rules: BrandRules) -> Iterator[Finding]:
             "has one get the message; add the zone to the brand."
         )
         yield Finding("zone", campaign.id, "markets", text)
+
+
+def _keeps_times(rules: Brand, campaign: Campaign, channel: str) -> bool:
+    """Whether a message on the channel needs the customer's zone in any market."""
+    markets = [None, *(rules.rules.markets or ()), *(quiet.market for quiet in rules.rules.quiet_hours)]
+    markets += [closed.market for closed in rules.rules.closed_days]
+    return any(rules.needs_zone(campaign, channel, market) for market in dict.fromkeys(markets))
 
 
 def _rivals(one: Campaign, other: Campaign) -> Iterator[Finding]:

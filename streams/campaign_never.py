@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 
 from schemas.campaigns import OPTIONS, BirthdayOptions, BrandRules, Campaign, SecondPurchaseOptions
 from schemas.generate import kinds
+from schemas.sending_times import WEEKDAYS
 from schemas.topics import DAY_MS, INPUTS
 from streams.decide.conditions.truth import can_hold
 from streams.decide.occasions import OCCASIONS
@@ -35,6 +36,7 @@ def never(campaign: Campaign, rules: Mapping[str, BrandRules], sources: frozense
                 )
     for brand in campaign.brands:
         yield from _caps(campaign, rules[brand])
+        yield from _closed(campaign, rules[brand])
         yield from _times(campaign, rules[brand], options if isinstance(options, BirthdayOptions) else None)
 
 
@@ -69,13 +71,30 @@ def _sources(campaign: Campaign, sources: frozenset[str] | None) -> Iterator[Rea
 def _caps(campaign: Campaign, rules: BrandRules) -> Iterator[Reason]:
     if campaign.exempt_from_caps:
         return
-    closed = {cap.channel for cap in rules.caps if cap.max == 0}
+    closed = {
+        cap.channel
+        for cap in rules.caps
+        if cap.max == 0 and cap.category in (None, campaign.category) and cap.campaign in (None, campaign.id)
+    }
     if "*" in closed or set(campaign.channels) <= closed:
         yield (
             "channels",
             f"never fires: the caps of {rules.brand} allow no message on {', '.join(campaign.channels)}; raise the cap "
             "or choose another channel.",
         )
+
+
+def _closed(campaign: Campaign, rules: BrandRules) -> Iterator[Reason]:
+    """Closed on all days of the week, on all its channels, in all markets."""
+    for channel in campaign.channels:
+        fitting = [c for c in rules.closed_days if c.channel in ("*", channel) and c.market is None]
+        if {day for closed in fitting for day in closed.weekdays} < set(WEEKDAYS):
+            return
+    yield (
+        "channels",
+        f"never fires: closed_days of {rules.brand} close {', '.join(campaign.channels)} on every day of the week; "
+        "leave one open.",
+    )
 
 
 def _times(campaign: Campaign, rules: BrandRules, birthday: BirthdayOptions | None) -> Iterator[Reason]:
@@ -91,6 +110,8 @@ def _times(campaign: Campaign, rules: BrandRules, birthday: BirthdayOptions | No
     moment = _MIDNIGHT.replace(hour=birthday.local_time.hour, minute=birthday.local_time.minute)
     due = moment + timedelta(milliseconds=campaign.steps[0].after)
     for channel in campaign.channels:
+        if any(rule.market is not None for rule in rules.quiet_hours):
+            return
         hours = quiet.quiet_hours(channel)
         release = due + timedelta(milliseconds=rules.hold_window)
         if hours is None or not _is_quiet(release.time(), hours.start, hours.end):

@@ -79,10 +79,10 @@ SENTENCES = [
         "cart.yaml, line 9: field 'valid_fro' is unknown; did you mean 'valid_for'?",
     ),
     (
-        cart("valid_for: 24h", "colour: red"),
-        "cart.yaml, line 9: field 'colour' is unknown; remove it (fields here: id, name, owner, occasion, timing, "
+        cart("valid_for: 24h", "vvvv: red"),
+        "cart.yaml, line 9: field 'vvvv' is unknown; remove it (fields here: id, name, owner, occasion, timing, "
         "priority, brands, markets, starts, ends, when, channels, purpose, steps, valid_for, content, offer, "
-        "exempt_from_caps, options).",
+        "exempt_from_caps, expected_value, category, products, holdout, experiment, options).",
     ),
     (
         cart("languages: [en]", "langauges: [en]"),
@@ -266,7 +266,7 @@ BRAND_SENTENCES = [
     ),
     (
         BRAND + "caps:\n  - {max: 2, per: 100d}\n",
-        "brand.yaml, line 5: field 'caps.1.per' = \"100d\": at most 92d.",
+        "brand.yaml, line 5: field 'caps.1.per' = \"100d\": '100d' is longer than 92d, the longest window of a cap.",
     ),
     (
         BRAND + "markets:\n  UK: {zone: Europe/London}\n",

@@ -2,7 +2,7 @@
 How many decisions of each campaign ended how, and why.
 
 campaign: =raw.decisions.campaign
-outcome: How they ended: sent, suppressed, held, cancelled or regretted.
+outcome: How they ended: sent, suppressed, held, ghost, cancelled or regretted.
 reason: Why they ended so.
 decisions: How many.
 handed_over: How many went to a channel.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import blake2b
 
+from schemas.campaigns import Arm
 from schemas.envelope import Envelope
 from streams.decide import facts, interests, slots
 from streams.decide.alarms import EPISODE_RANK, SLOT_RANK, Entry, wake_at
@@ -133,8 +134,10 @@ class CustomerFold:
         language: str | None = None,
         answers: Iterable[Answer] = (),
         verdict: Verdict,
+        arm: Arm | None = None,
+        mixed: bool = False,
     ) -> Made:
-        """Write a final record (sent or suppressed) and remember that it is decided."""
+        """Write a final record (sent, ghost or suppressed) and remember that it is decided."""
         made = decision(
             view,
             campaign,
@@ -146,6 +149,8 @@ class CustomerFold:
             answers=[Answer("episode", reason if verdict.kind == "suppress" else "", verdict.value), *answers],
             items=verdict.items,
             inputs=verdict.inputs,
+            arm=arm,
+            mixed=mixed,
         )
         self.made.append(made)
         state = view.state
@@ -172,9 +177,9 @@ class CustomerFold:
             return
         asked = standing(view, campaign, due, verdict)
         if asked.reason:
-            self.decide(view, campaign, due, "suppressed", asked.reason, answers=asked.answers, verdict=verdict)
+            self.decide(view, campaign, due, "suppressed", asked.reason, answers=asked.answers, verdict=asked.verdict)
             return
-        slots.enter(self, view, campaign, due, asked, verdict)
+        slots.enter(self, view, campaign, due, asked)
 
     def _arm(
         self, view: View, occasion: Occasion, campaigns: Iterable[Compiled], brand: str, event: Envelope | None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 
 from schemas.envelope import Envelope
+from streams.decide.ledger import settle
 from streams.decide.state import (
     CART_KEPT_MS,
     CARTS_MAX,
@@ -309,6 +310,7 @@ def _profile(state: CustomerState, event: Envelope) -> None:
         data["home_store"],
         data["preferred"],
         data["company"],
+        data.get("region"),
     )
     if data["registered"] is not None:
         state.registered[event.brand] = data["registered"]
@@ -339,6 +341,7 @@ def set_consent(state: CustomerState, key: str, granted: bool, at: int) -> None:
 
 def _feedback(state: CustomerState, event: Envelope) -> None:
     channel, status = event.data["channel"], event.data["status"]
+    settle(state, event)
     if status in ("unsubscribed", "complained"):
         for purpose in WITHDRAWN_BY_UNSUBSCRIBE:
             set_consent(state, f"{event.brand}|{channel}|{purpose}", False, event.at)

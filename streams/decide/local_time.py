@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 
 from schemas.base import from_ms, to_ms
-from schemas.campaigns import QuietHours
+from schemas.sending_times import QuietHours
 from streams.decide.rules import zone
 
 _DAY = timedelta(days=1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 
 from schemas.envelope import Envelope
+from streams.decide import experiments
 from streams.decide.alarms import NEVER
 from streams.decide.facts import end_cart
 from streams.decide.interests import absorb as absorb_interests
@@ -78,9 +79,10 @@ def absorb(state: CustomerState, event: Envelope) -> None:
     for name, rounds in other.rounds.items():
         state.rounds[name] = max(rounds, state.rounds.get(name, rounds))
     for brand, sends in other.ledger.items():
-        state.ledger[brand] = sorted([*sends, *state.ledger.get(brand, [])], key=lambda send: send[1])
+        state.ledger[brand] = sorted([*sends, *state.ledger.get(brand, [])], key=lambda send: send.at)
     state.sent = sorted([*other.sent, *state.sent], key=lambda sent: (sent.decided, sent.id))
     state.recent_ids = [*other.recent_ids, *state.recent_ids][-RECENT_IDS_MAX:]
+    experiments.absorb(state.exposures, other.exposures)
     for cart in list(state.carts.values()):
         if any(p.cart == cart.id and p.brand == cart.brand and p.at >= cart.activity for p in state.purchases.values()):
             end_cart(state, cart)
@@ -122,4 +124,4 @@ def _one_cart(a: Cart, b: Cart) -> Cart:
 def _one_slot(a: Slot, b: Slot) -> Slot:
     """Both customers' candidates, released when the earlier slot would have been."""
     earlier = min(a, b, key=lambda slot: slot.release)
-    return Slot(earlier.release, earlier.moved, a.candidates + b.candidates)
+    return Slot(earlier.release, earlier.moved, a.candidates + b.candidates, earlier.why, earlier.value)

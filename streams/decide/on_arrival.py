@@ -10,6 +10,7 @@ from __future__ import annotations
 from schemas.envelope import Envelope
 from streams.decide import slots
 from streams.decide.customer import CustomerFold
+from streams.decide.ledger import reserve
 from streams.decide.occasions import ARMED_BY
 from streams.decide.records import Made
 from streams.decide.rules import BROADCAST, Rules, RuleSet
@@ -68,9 +69,13 @@ class Arrivals:
         decided, sent = frozenset(copy.decided), len(copy.sent)
         made = _decide(fold, copy, frozenset(state.timers), now)
         state.decided |= {name: at for name, at in copy.decided.items() if name not in decided}
-        for message in copy.sent[sent:]:
-            state.sent.append(message)
-            state.ledger.setdefault(message.brand, []).append((message.channel, now))
+        state.sent += copy.sent[sent:]
+        state.exposures = copy.exposures
+        ids = {entry.decision["decision_id"] for entry in made}
+        for brand, sends in copy.ledger.items():
+            for send in sends:
+                if send.id in ids:
+                    reserve(state, brand, send)
         return made
 
     def _waiting_of(self, customer: str) -> list[Envelope]:
@@ -92,7 +97,7 @@ def _decide(fold: CustomerFold, copy: CustomerState, known: frozenset[str], now:
     view = fold.view(copy, now)
     for name in sorted(copy.slots):
         if not copy.slots[name].moved:
-            slots.release(fold, view, name)
+            slots.release(fold, view, name, at_once=True)
     return [made for made in fold.made if made.decision["outcome"] != "held"]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from schemas.base import rfc3339
+from schemas.campaigns import Arm, Content
 from streams.decide.gates.base import Answer
 from streams.decide.rules import Compiled
 from streams.decide.state import Sent
@@ -57,9 +58,11 @@ def decision(
     answers: Iterable[Answer] = (),
     items: Iterable[tuple[str, int]] = (),
     inputs: Iterable[str] = (),
+    arm: Arm | None = None,
+    mixed: bool = False,
 ) -> Made:
-    """A first record of a decision: sent, suppressed or held."""
-    sends = outcome == "sent"
+    """A first record of a decision: sent, ghost, suppressed or held. A ghost says what would have been sent."""
+    sends = outcome in ("sent", "ghost")
     record: Record = {
         "decision_id": episode.id,
         "outcome": outcome,
@@ -80,12 +83,14 @@ def decision(
         "late": False,
         "gates": [answer.record() for answer in answers],
         "items": [{"product_id": product, "quantity": quantity} for product, quantity in items],
-        "offer": _offer(campaign, episode.step, view.now) if sends else None,
-        "content_key": campaign.campaign.content.key if sends else None,
+        "offer": _offer(campaign, episode.step, arm, view.now) if sends else None,
+        "content_key": _content(campaign, arm).key if sends else None,
         "language": language,
         "inputs": list(inputs),
+        "arm": None if arm is None else arm.id,
+        "mixed": mixed,
     }
-    return Made(record, _trigger(record, "send") if sends else None)
+    return Made(record, _trigger(record, "send") if outcome == "sent" else None)
 
 
 def correction(view: View, sent: Sent, outcome: str, reason: str, *, event_id: str, late: bool) -> Made:
@@ -114,6 +119,8 @@ def correction(view: View, sent: Sent, outcome: str, reason: str, *, event_id: s
         "content_key": None,
         "language": None,
         "inputs": [event_id],
+        "arm": None,
+        "mixed": False,
     }
     return Made(record, _trigger(record, "cancel") if outcome == "cancelled" else None)
 
@@ -138,8 +145,14 @@ def _trigger(record: Record, action: str) -> Record:
     }
 
 
-def _offer(campaign: Compiled, step: int, now: int) -> Record | None:
-    offer = campaign.campaign.steps[step - 1].offer or campaign.campaign.offer
+def _content(campaign: Compiled, arm: Arm | None) -> Content:
+    own = None if arm is None else arm.content
+    return own or campaign.campaign.content
+
+
+def _offer(campaign: Compiled, step: int, arm: Arm | None, now: int) -> Record | None:
+    own = None if arm is None else arm.offer
+    offer = own or campaign.campaign.steps[step - 1].offer or campaign.campaign.offer
     if offer is None:
         return None
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -12,9 +12,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.base import Closed, to_ms
-from schemas.campaigns import OPTIONS, BrandRules, Campaign, QuietHours
+from schemas.campaigns import OPTIONS, BrandRules, Campaign
+from schemas.caps import Cap
 from schemas.envelope import Envelope
 from schemas.iso import CURRENCY_DIGITS
+from schemas.sending_times import ClosedDays, QuietHours
 from streams.decide.conditions import Condition, condition_or_refusal
 
 RULES = frozenset({"campaign.published", "campaign.withdrawn", "brand.published"})
@@ -43,6 +45,8 @@ class Compiled:
     """The delay of each step."""
     valid_for: int
     condition: Condition | None = None
+    worth: int = 0
+    """What a message is expected to earn, in ten-thousandths of the brand's currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,45 @@ class Brand:
 
     rules: BrandRules
     version: str
-    quiet: dict[str, QuietHours]
+    quiet: dict[tuple[str, str | None], QuietHours]
+    """By channel and market."""
 
-    def quiet_hours(self, channel: str) -> QuietHours | None:
-        """The channel's own quiet hours, else those of ``*``; None when there are none."""
-        rule = self.quiet.get(channel) or self.quiet.get("*")
+    @property
+    def has_times(self) -> bool:
+        """Whether there are hours or days on which nothing goes."""
+        return bool(self.quiet or self.rules.closed_days)
+
+    def quiet_hours(self, channel: str, market: str | None = None) -> QuietHours | None:
+        """The channel's own quiet hours in the market, else in all, else those of ``*``; None when there are none."""
+        if not self.quiet:
+            return None
+        places = ((channel, market), (channel, None), ("*", market), ("*", None))
+        rule = next((self.quiet[place] for place in places if place in self.quiet), None)
         return rule if rule is not None and rule.start != rule.end else None
+
+    def needs_zone(self, campaign: Campaign, channel: str, market: str | None) -> bool:
+        """Whether a campaign's message on the channel has quiet hours, closed days or calendar caps to keep."""
+        if self.quiet_hours(channel, market) is not None or self.closed_days(channel, market):
+            return True
+        return any(not isinstance(cap.per, int) for cap in self.caps(campaign, channel))
+
+    def caps(self, campaign: Campaign, channel: str) -> Iterator[Cap]:
+        """The caps that concern a campaign's messages on a channel."""
+        for cap in () if campaign.exempt_from_caps else self.rules.caps:
+            if (
+                cap.channel in ("*", channel)
+                and cap.category in (None, campaign.category)
+                and cap.campaign in (None, campaign.id)
+            ):
+                yield cap
+
+    def closed_days(self, channel: str, market: str | None) -> list[ClosedDays]:
+        """The rules that close the channel in the market on some days."""
+        return [
+            closed
+            for closed in self.rules.closed_days
+            if closed.channel in (channel, "*") and closed.market in (market, None)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +265,7 @@ def compile_campaign(campaign: Campaign, version: str) -> Compiled:
         tuple(step.after for step in campaign.steps),
         campaign.valid_for,
         condition_or_refusal(campaign.when),
+        int(Decimal(campaign.expected_value or 0) * 10_000),
     )
 
 
@@ -240,7 +278,7 @@ def watches(campaign: Compiled) -> Sequence[str]:
 
 def compile_brand(rules: BrandRules, version: str) -> Brand:
     """Index a brand's rules once for the core."""
-    return Brand(rules, version, {quiet.channel: quiet for quiet in rules.quiet_hours})
+    return Brand(rules, version, {(quiet.channel, quiet.market): quiet for quiet in rules.quiet_hours})
 
 
 @lru_cache(maxsize=1_024)

@@ -1,6 +1,7 @@
 """Slots: messages of one brand and channel that come due within the hold window compete for one moment.
 
-Order: priority, then earliest due, then campaign id, episode, step: total. Rules: docs/semantics.md, "Gates".
+A slot opens with its first candidate, waits while nothing may go, and is settled at its release
+(``streams.decide.arbitration``). Rules: docs/semantics.md, "Slot".
 """
 
 from __future__ import annotations
@@ -8,21 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.base import rfc3339
+from streams.decide import arbitration, look_ahead
+from streams.decide.arbitration import Runner
 from streams.decide.gates import Standing, standing
 from streams.decide.gates.base import Answer
-from streams.decide.gates.frequency_cap import frequency_cap
-from streams.decide.local_time import quiet_end
 from streams.decide.occasions import OCCASIONS
 from streams.decide.occasions.base import Verdict
 from streams.decide.records import Episode, decision
 from streams.decide.rules import Compiled
-from streams.decide.state import LEDGER_KEPT_MS, Candidate, CustomerState, Sent, Slot
+from streams.decide.sending_times import Wait, wait_of
+from streams.decide.state import Candidate, CustomerState, Slot
 from streams.decide.view import View
 
 if TYPE_CHECKING:
     from streams.decide.customer import CustomerFold
-
-Runner = tuple[Compiled, Episode, Standing, Verdict]
 
 
 def holds(state: CustomerState, brand: str, campaign: str, episode: str, step: int) -> bool:
@@ -34,7 +34,7 @@ def holds(state: CustomerState, brand: str, campaign: str, episode: str, step: i
     )
 
 
-def enter(fold: CustomerFold, view: View, campaign: Compiled, due: Episode, asked: Standing, verdict: Verdict) -> None:
+def enter(fold: CustomerFold, view: View, campaign: Compiled, due: Episode, asked: Standing) -> None:
     """A message that passed its gates joins the slot of its channel, and opens it if it is the first."""
     name = f"{due.brand}|{asked.channel}"
     slot = view.state.slots.get(name)
@@ -43,48 +43,43 @@ def enter(fold: CustomerFold, view: View, campaign: Compiled, due: Episode, aske
         fold.open_slot(view.state, slot.release)
     slot.candidates.append(Candidate(due.brand, due.campaign, due.episode, due.step, due.due, due.valid_until))
     if slot.moved:
-        answers = [Answer("episode", "", verdict.value), *asked.answers, Answer("quiet_hours", "quiet_hours", "quiet")]
+        verdict, waits = asked.verdict, Answer(slot.why, slot.why, slot.value)
         fold.made.append(
             decision(
                 view,
                 campaign,
                 due,
                 "held",
-                "quiet_hours",
+                slot.why,
                 channel=asked.channel,
                 language=asked.language,
-                answers=answers,
+                answers=[Answer("episode", "", verdict.value), *asked.answers, waits],
                 items=verdict.items,
                 inputs=verdict.inputs,
             )
         )
 
 
-def release(fold: CustomerFold, view: View, name: str) -> None:
-    """Close a slot: ask everything again, send the best that no cap forbids, say of each other one why not."""
+def release(fold: CustomerFold, view: View, name: str, *, at_once: bool = False) -> None:
+    """Close a slot: ask everything again, send the best that no cap forbids, say of each other one why not.
+
+    It opens again when nothing may go now (the zone may have changed), or for a better message that is about to come
+    due; the latter not ``at_once``.
+    """
     slot = view.state.slots.pop(name)
-    channel = name.split("|")[1]
-    order = sorted(slot.candidates, key=lambda c: (c.due, c.campaign, c.episode, c.step))
-    runners = [runner for candidate in order if (runner := _still(fold, view, candidate, channel)) is not None]
-    runners.sort(key=lambda r: (-r[0].priority, r[1].due, r[1].campaign, r[1].episode, r[1].step))
-    winner: str | None = None
-    for campaign, episode, asked, verdict in runners:
-        if winner is not None:
-            answers = [*asked.answers, Answer("arbitration", "outranked", f"{winner} goes first")]
-            _suppress(fold, view, campaign, episode, "outranked", asked, answers, verdict)
-            continue
-        cap = frequency_cap(view, campaign, episode.brand, channel)
-        answers = [*asked.answers, cap]
-        if cap.reason:
-            _suppress(fold, view, campaign, episode, cap.reason, asked, answers, verdict)
-            continue
-        winner = campaign.id
-        if fold.live_from is not None and view.now < fold.live_from:
-            answers.append(Answer("go_live", "before_go_live", "due before the pipeline went live"))
-            _suppress(fold, view, campaign, episode, "before_go_live", asked, answers, verdict)
-            continue
-        answers.append(Answer("arbitration", "", f"first of {len(runners)}"))
-        _send(fold, view, campaign, episode, asked, answers, verdict)
+    brand, channel = name.split("|")
+    wait = wait_of(view, brand, channel, view.now)
+    if wait is None:
+        order = sorted(slot.candidates, key=lambda c: (c.due, c.campaign, c.episode, c.step))
+        runners = [runner for candidate in order if (runner := _still(fold, view, candidate, channel)) is not None]
+        runners.sort(key=arbitration.rank)
+        wait = None if at_once else look_ahead.wait_for(view, brand, channel, runners)
+        if wait is None:
+            arbitration.settle(fold, view, brand, channel, runners)
+            return
+        left = {(runner.episode.campaign, runner.episode.episode, runner.episode.step) for runner in runners}
+        slot.candidates = [c for c in slot.candidates if (c.campaign, c.episode, c.step) in left]
+    _wait(fold, view, name, slot, wait)
 
 
 def abandon(fold: CustomerFold, view: View, name: str, reason: str) -> None:
@@ -98,12 +93,22 @@ def abandon(fold: CustomerFold, view: View, name: str, reason: str) -> None:
 
 def _open(view: View, brand: str, channel: str) -> Slot:
     rules = view.brand(brand)
-    if rules is None:
-        return Slot(view.now, False)
-    moment = view.now + rules.rules.hold_window
-    quiet, zone_name = rules.quiet_hours(channel), view.zone(brand)
-    end = quiet_end(moment, quiet, zone_name) if quiet is not None and zone_name is not None else None
-    return Slot(moment, False) if end is None else Slot(end, True)
+    moment = view.now if rules is None else view.now + rules.rules.hold_window
+    wait = wait_of(view, brand, channel, moment)
+    return Slot(moment, False) if wait is None else Slot(wait.until, True, why=wait.reason, value=wait.value)
+
+
+def _wait(fold: CustomerFold, view: View, name: str, slot: Slot, wait: Wait) -> None:
+    """Open a slot again until a later moment; who has not been said to wait is now."""
+    view.state.slots[name] = Slot(wait.until, True, slot.candidates, wait.reason, wait.value)
+    fold.open_slot(view.state, wait.until)
+    if slot.moved:
+        return
+    answer = Answer(wait.reason, wait.reason, wait.value)
+    for candidate in sorted(slot.candidates, key=lambda c: (c.due, c.campaign, c.episode, c.step)):
+        campaign, channel = fold.rules.last_known(candidate.campaign), name.split("|")[1]
+        made = decision(view, campaign, _episode(candidate), "held", wait.reason, channel=channel, answers=[answer])
+        fold.made.append(made)
 
 
 def _still(fold: CustomerFold, view: View, candidate: Candidate, channel: str) -> Runner | None:
@@ -131,10 +136,11 @@ def _still(fold: CustomerFold, view: View, candidate: Candidate, channel: str) -
         fold.decide(view, campaign, episode, "suppressed", verdict.reason, channel=channel, verdict=verdict)
         return None
     asked = standing(view, campaign, episode, verdict, channel)
+    runner = Runner(campaign, episode, asked)
     if asked.reason:
-        _suppress(fold, view, campaign, episode, asked.reason, asked, asked.answers, verdict)
+        arbitration.suppress(fold, view, runner, asked.reason, asked.answers)
         return None
-    return campaign, episode, asked, verdict
+    return runner
 
 
 def _episode(candidate: Candidate) -> Episode:
@@ -145,73 +151,4 @@ def _episode(candidate: Candidate) -> Episode:
         candidate.step,
         candidate.due,
         candidate.valid_until,
-    )
-
-
-def _suppress(
-    fold: CustomerFold,
-    view: View,
-    campaign: Compiled,
-    episode: Episode,
-    reason: str,
-    asked: Standing,
-    answers: list[Answer],
-    verdict: Verdict,
-) -> None:
-    fold.decide(
-        view,
-        campaign,
-        episode,
-        "suppressed",
-        reason,
-        channel=asked.channel,
-        language=asked.language,
-        answers=answers,
-        verdict=verdict,
-    )
-
-
-def _send(
-    fold: CustomerFold,
-    view: View,
-    campaign: Compiled,
-    episode: Episode,
-    asked: Standing,
-    answers: list[Answer],
-    verdict: Verdict,
-) -> None:
-    channel, state, now = str(asked.channel), view.state, view.now
-    fold.decide(
-        view,
-        campaign,
-        episode,
-        "sent",
-        "due",
-        channel=channel,
-        language=asked.language,
-        answers=answers,
-        verdict=verdict,
-    )
-    state.ledger[episode.brand] = [
-        *((where, at) for where, at in state.ledger.get(episode.brand, []) if at > now - LEDGER_KEPT_MS),
-        (channel, now),
-    ]
-    state.sent.append(
-        Sent(
-            episode.id,
-            episode.brand,
-            campaign.id,
-            campaign.version,
-            campaign.occasion,
-            episode.episode,
-            episode.step,
-            channel,
-            campaign.campaign.purpose,
-            episode.due,
-            now,
-            episode.valid_until,
-            verdict.since,
-            list(verdict.items),
-            list(verdict.wanted),
-        )
     )

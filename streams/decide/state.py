@@ -5,7 +5,7 @@ Every bound has a name here; what exceeds one is folded or dropped oldest first,
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,7 +16,7 @@ from streams.upgrade import other_version, unreadable
 
 STATE_VERSION = 3
 """Version 1 had no wake before it. Version 3 adds fields at the ends of rows: discounts, currencies and
-values of purchases, and segments; in older states they have their defaults."""
+values of purchases, segments, what caps count by, regions and experiments; in older states they have their defaults."""
 NO_WAKE = b"\x80"
 """Values from here on begin with MessagePack at once: its arrays begin with a byte that no wake begins with."""
 DAY_MS = 86_400_000
@@ -132,8 +132,11 @@ class Slot(_Row):
 
     release: int
     moved: bool
-    """Whether quiet hours moved the release."""
+    """Whether the release was moved, and the candidates were said to wait."""
     candidates: list[Candidate] = msgspec.field(default_factory=list)
+    why: str = "quiet_hours"
+    """Of a moved one the reason, and what was looked at."""
+    value: str = "quiet"
 
 
 class Sent(_Row):
@@ -160,6 +163,28 @@ class Sent(_Row):
     corrected: bool = False
 
 
+class Send(_Row):
+    """A message in the ledger of caps: its place is reserved at the decision, committed or released by feedback."""
+
+    channel: str
+    at: int
+    id: str = ""
+    """Decision id; none in states before version 3."""
+    campaign: str = ""
+    category: str = ""
+    word: Literal["", "committed", "released"] = ""
+    ghost: bool = False
+    """It was not sent, since the customer is held out; it counts for other ghosts only."""
+
+
+class Exposure(_Row):
+    """The arm or holdout that a customer was exposed to, and those of profiles that he was merged with."""
+
+    arm: str
+    """None yet: empty."""
+    others: list[str] = msgspec.field(default_factory=list)
+
+
 class Profile(_Row):
     """What the CRM says."""
 
@@ -171,6 +196,7 @@ class Profile(_Row):
     home_store: str | None = None
     preferred: list[str] = msgspec.field(default_factory=list)
     company: bool = False
+    region: str | None = None
 
 
 class Interest(_Row):
@@ -219,8 +245,8 @@ class CustomerState(_Row, dict=True):
     """``brand|campaign|episode|step`` -> when."""
     rounds: dict[str, tuple[int, int, bool]] = msgspec.field(default_factory=dict)
     """``brand|campaign|cart`` -> (round, last decision in it or -1, the cart has ended since)."""
-    ledger: dict[str, list[tuple[str, int]]] = msgspec.field(default_factory=dict)
-    """Brand -> sends (channel, when), oldest first."""
+    ledger: dict[str, list[Send]] = msgspec.field(default_factory=dict)
+    """Brand -> sends, oldest first."""
     sent: list[Sent] = msgspec.field(default_factory=list)
     recent_ids: list[int] = msgspec.field(default_factory=list)
     moved_to: str | None = None
@@ -243,6 +269,8 @@ class CustomerState(_Row, dict=True):
     returned: tuple[int, str, str] | None = None
     """After a circle of merges: (time and id of the ``merge.expected`` that made a pointer a customer again, where what
     comes before it still goes)."""
+    exposures: dict[str, Exposure] = msgspec.field(default_factory=dict)
+    """Experiment (``brand``, ``brand|campaign`` or ``campaign``) -> the arm he was exposed to."""
 
     @property
     def derived(self) -> dict[Any, Any]:

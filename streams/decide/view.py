@@ -58,16 +58,25 @@ class View(msgspec.Struct):
         last = self.state.markets.get(brand)
         return None if last is None else last[0]
 
-    def zone(self, brand: str) -> str | None:
-        """The customer's time zone: profile, then the brand's market, then the brand; None: unknown."""
+    def region(self) -> str | None:
+        """The region of the customer's address, if his profile names one."""
         profile = self.state.profile
+        return None if profile is None else profile.region
+
+    def zone(self, brand: str) -> str | None:
+        """The customer's time zone: profile, then home store, address, the brand's market, the brand; None: unknown."""
+        profile, rules = self.state.profile, self.brand(brand)
         if profile is not None and profile.zone:
             return profile.zone
-        rules = self.brand(brand)
         if rules is None:
             return None
-        market = rules.rules.markets.get(self.market(brand) or "")
-        return (market.zone if market is not None else None) or rules.rules.zone
+        known = rules.rules
+        if profile is not None and (known.stores or known.regions):
+            found = known.stores.get(profile.home_store or "") or known.regions.get(profile.region or "")
+            if found is not None:
+                return found
+        market = known.markets.get(self.market(brand) or "")
+        return (market.zone if market is not None else None) or known.zone
 
     def languages(self, brand: str) -> list[str]:
         """The customer's languages, best first, each tag before its primary subtag."""

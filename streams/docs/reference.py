@@ -14,10 +14,13 @@ from prometheus_client.metrics import MetricWrapperBase
 
 import sinks
 import streams
-from schemas.campaigns import OPTIONS, BrandRules, Campaign, Cap, Content, MarketRules, Offer, QuietHours, Step
+from schemas.campaigns import OPTIONS, Arm, BrandRules, Campaign, Content, Experiment, MarketRules, Offer, Step
+from schemas.caps import Cap
 from schemas.decisions import OUTCOMES, REASONS
+from schemas.experiments import Holdout
 from schemas.lifecycle import LifecycleRhythm, LifecycleRules, RfmRules, Segment
 from schemas.quarantine import QUARANTINE_REASONS
+from schemas.sending_times import ClosedDays, QuietHours
 from streams.decide.conditions.types import Name
 from streams.decide.conditions.vocabulary import ITEM, VOCABULARY
 from streams.docs.markdown import code, codes, model_fields, table, type_text
@@ -48,7 +51,8 @@ def settings() -> str:
 
 def campaign_fields() -> str:
     """The fields of a campaign file."""
-    return _models({"Campaign": Campaign, "Step": Step, "Content": Content, "Offer": Offer})
+    models = (Campaign, Step, Content, Offer, Holdout, Experiment, Arm)
+    return _models({model.__name__: model for model in models})
 
 
 def campaign_options() -> str:
@@ -78,7 +82,7 @@ def condition_items() -> str:
 
 def brand_fields() -> str:
     """The fields of a brand file."""
-    models = (BrandRules, MarketRules, Cap, QuietHours, Segment, LifecycleRules, LifecycleRhythm, RfmRules)
+    models = (BrandRules, MarketRules, Cap, QuietHours, ClosedDays, Segment, LifecycleRules, LifecycleRhythm, RfmRules)
     return _models({model.__name__: model for model in models})
 
 

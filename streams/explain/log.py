@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -12,6 +13,7 @@ from schemas.base import to_ms
 from schemas.campaigns import CampaignRecord
 from schemas.envelope import Envelope
 from schemas.topics import MARK_KEY
+from streams.decide.forwarding import Forwarding
 from streams.errors import InputError
 from streams.explain.recording import Decision, Recording, made_by, settled, until_of
 from streams.explain.watched import Watched
@@ -78,9 +80,9 @@ def _replayed(log: Log, customer: str, wanted: frozenset[str], at: int | None) -
 
     Who became the customer came as ``merge.in``; his own events, in whatever partition, are only told.
     """
-    fold, clock, reached = Watched(wanted, frozenset({customer})), Clock(("intake", "identity")), None
-    fold.emit = lambda event: None  # it is in the log
     number = partition_of(customer, log.partitions)
+    forwarding = Forwarding(partial(partition_of, partitions=log.partitions), number)
+    fold, clock, reached = Watched(wanted, frozenset({customer}), forwarding), Clock(("intake", "identity")), None
     begins = _begins(log, number)
     for event in () if begins is None else _rules_before(log.campaign_history(), begins):
         fold.take(event, 0)
@@ -89,9 +91,15 @@ def _replayed(log: Log, customer: str, wanted: frozenset[str], at: int | None) -
             event = decode_envelope(value)
             if at is None or event.eff <= at:  # what a merge brings may stand far behind its time
                 _take(fold, event, offset)
-        elif clock.take(decode_mark(value)) and clock.value is not None:
-            reached = clock.value if at is None else min(clock.value, at + 1)
-            fold.advance(reached, _ALL_STEPS)
+        else:
+            mark = decode_mark(value)
+            if mark.levels:
+                fold.hear(mark.task, mark.levels)
+            elif clock.take(mark) and clock.value is not None:
+                reached = clock.value if at is None else min(clock.value, at + 1)
+            if reached is not None:
+                fold.advance(reached, _ALL_STEPS)
+        fold.outgoing.clear()  # it is in the log
     for other in sorted(wanted - {customer}):
         for _, _, value in log.records("customer-events", partition_of(other, log.partitions), _keys({other})):
             fold.note(decode_envelope(value))

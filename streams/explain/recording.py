@@ -108,7 +108,6 @@ def made_by(fold: Watched) -> list[Decision]:
 def fold_in_order(events: Iterable[Envelope], wanted: frozenset[str], until: int, live_from: int | None) -> Watched:
     """The fold over events of any partitions in one; the merges' states are made on the way, not read."""
     fold = Watched(wanted)
-    fold.emit = lambda event: fold.take(event, 0)
     for event in events:
         if event.type != "merge.in":
             fold.take(event, 0)

@@ -13,6 +13,7 @@ import msgspec
 
 from schemas.envelope import Envelope
 from streams.decide.customer import CustomerFold
+from streams.decide.forwarding import Forwarding
 from streams.decide.occasions import OCCASIONS
 from streams.decide.partition import Partition
 from streams.decide.rules import BROADCAST, Rules
@@ -68,10 +69,13 @@ class WatchedFold(CustomerFold):
 class Watched(Partition):
     """A partition that takes no notice of anybody but ``wanted``, and of rules and catalogue."""
 
-    def __init__(self, wanted: frozenset[str], folded: frozenset[str] | None = None) -> None:
-        """``folded``: those of ``wanted`` who are folded; all."""
-        super().__init__(lambda _: None, lambda _: iter(()))
+    def __init__(
+        self, wanted: frozenset[str], folded: frozenset[str] | None = None, forwarding: Forwarding | None = None
+    ) -> None:
+        """``folded``: those of ``wanted`` who are folded; all. ``forwarding``: who is elsewhere; nobody."""
+        super().__init__(lambda _: None, lambda _: iter(()), forwarding=forwarding)
         self.fold: WatchedFold = WatchedFold(self.rules)
+        self.fold.watchers = self.watchers
         self.wanted, self._folded = wanted, wanted if folded is None else folded
         self.told: dict[tuple[str, str], Envelope] = {}
         """(type, event id) -> the wanted customers' events, as they came first."""

@@ -176,6 +176,7 @@ def _profile(event: CustomerProfile) -> Data:
         "home_store": event.home_store,
         "preferred": event.preferred_channels,
         "company": event.company,
+        "region": event.region,
         "consents": [
             {"channel": c.channel, "purpose": c.purpose, "granted": c.status == "granted", "at": to_ms(c.at)}
             for c in event.consents

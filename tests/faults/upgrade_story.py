@@ -46,11 +46,14 @@ GONE = _named("gone", 2)
 def campaigns() -> CampaignSet:
     """One campaign an occasion; slots of two hours, quiet nights, a cap."""
     own: dict[str, Any] = {"brands": ["acme", "zest"], "channels": ["email", "push"], "valid_for": "2d"}
+    all_held, push_first = {"percent": 100}, own | {"channels": ["push", "email"]}
+    rhythm = {"min_purchases": 2, "at_least": "5d"}
+    cart_options = {"rearm_after": "1d", "min_value": "5.00"}
     content = (
-        campaign("cart_abandoned", after=["4h", "2d"], options={"rearm_after": "1d", "min_value": "5.00"}, **own),
-        campaign("review_request", after=["7d"], purpose="review", **own | {"channels": ["push", "email"]}),
+        campaign("cart_abandoned", after=["4h", "2d"], options=cart_options, category="reminder", **own),
+        campaign("review_request", after=["7d"], purpose="review", **push_first),
         campaign("second_purchase", after=["7d", "20d"], options={"window": "30d"}, **own),
-        campaign("reactivation", after=["0s", "14d"], options={"min_purchases": 2, "at_least": "5d"}, **own),
+        campaign("reactivation", after=["0s", "14d"], options=rhythm, holdout=all_held, **own),
         campaign("welcome", after=["1h", "7d"], priority=60, **own),
         campaign("birthday", after=["0s"], options={"lead_days": 1, "local_time": "09:00"}, **own),
         campaign("segment_changed", after=["30m"], options={"segment": "buyer"}, **own),
@@ -60,6 +63,7 @@ def campaigns() -> CampaignSet:
     rules["segments"] = [{"id": "buyer", "name": "Buyers of the year", "value_min": "60"}]
     quiet = [{"channel": "*", "start": "22:00", "end": "08:00"}]
     caps = [{"channel": "*", "max": 6, "per": "7d"}]
+    rules["holdout"] = {"percent": "0.01"}
     return CampaignSet(content, (brand("acme", quiet_hours=quiet, caps=caps, **rules), brand("zest", **rules)))
 
 
@@ -94,6 +98,7 @@ class Story:
             email_domain="example.org",
             language="en-GB",
             country="GB",
+            region="GB-SCT",
             time_zone=ZONE,
             home_store="s1",
             preferred_channels=["email"],

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import holidays
+
 from schemas.base import from_ms, to_ms
-from schemas.campaigns import BrandRules, QuietHours
+from schemas.campaigns import BrandRules
+from schemas.sending_times import ClosedDays, QuietHours
 
 
 def utc_date(ms: int) -> date:
@@ -31,11 +34,11 @@ def birthday_in(year: int, birth: date, leap_day: str) -> date:
         return date(year, int(month), int(day))
 
 
-def quiet_rule(rules: BrandRules, channel: str) -> QuietHours | None:
-    """The channel's own rule, else the one for all; equal ends mean none."""
-    for name in (channel, "*"):
+def quiet_rule(rules: BrandRules, channel: str, market: str | None) -> QuietHours | None:
+    """The channel's own rule in the market, else in all, else the one for all channels; equal ends mean none."""
+    for wanted in ((channel, market), (channel, None), ("*", market), ("*", None)):
         for rule in rules.quiet_hours:
-            if rule.channel == name:
+            if (rule.channel, rule.market) == wanted:
                 return rule if rule.start != rule.end else None
     return None
 
@@ -54,3 +57,38 @@ def quiet_until(ms: int, rule: QuietHours, zone: str) -> int | None:
     end = instant(day, rule.end, zone)
     # In the repeated hour the first end may be over already while the wall clock says quiet again: then the second.
     return end if end > ms else instant(day, rule.end, zone, second=True)
+
+
+def closed_rules(rules: BrandRules, channel: str, market: str | None) -> list[ClosedDays]:
+    """The rules that close days for the channel in the market."""
+    return [r for r in rules.closed_days if r.channel in ("*", channel) and r.market in (None, market)]
+
+
+def is_closed(rules: BrandRules, channel: str, market: str | None, region: str | None, day: date) -> bool:
+    """Whether nothing goes on a date."""
+    for rule in closed_rules(rules, channel, market):
+        if day.strftime("%A").lower() in rule.weekdays:
+            return True
+        if rule.public_holidays and market is not None:
+            country, _, part = (region or "").partition("-")
+            known = holidays.list_supported_countries(include_aliases=False)[market]
+            part_of_it = part if country == market and part in known else None
+            if day in holidays.country_holidays(market, subdiv=part_of_it):
+                return True
+    return False
+
+
+def waits_until(
+    ms: int, rules: BrandRules, channel: str, market: str | None, region: str | None, zone: str | None
+) -> tuple[int, str] | None:
+    """Until when nothing goes on the channel from a moment on, and why at first; None: it may go."""
+    rule, first, moment = quiet_rule(rules, channel, market), None, ms
+    while zone is not None and moment < ms + 60 * 86_400_000:
+        end, why = quiet_until(moment, rule, zone) if rule else None, "quiet_hours"
+        day = from_ms(moment).astimezone(ZoneInfo(zone)).date()
+        if end is None and is_closed(rules, channel, market, region, day):
+            end, why = instant(day + timedelta(days=1), time(0), zone), "closed_day"
+        if end is None:
+            break
+        first, moment = first or why, end
+    return None if first is None else (moment, first)

@@ -60,7 +60,7 @@ def _customer(campaign: Campaign, brand: str, customer: Customer, world: World, 
     categories = {world.catalogue.get((brand, product), {}).get("category") for product in products}
     carts = {e.record["cart_id"] for e in customer.facts.events if e.type == "cart.updated" and e.brand == brand}
     found = [customer.facts.cart(brand, cart_id) for cart_id in carts]
-    sends = [send.decided for send in customer.sends if send.candidate.key.brand == brand]
+    sends = [send.decided for send in customer.sends if send.candidate.key.brand == brand and not send.candidate.ghost]
     last = profile.last
     return _known(
         {

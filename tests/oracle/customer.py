@@ -44,6 +44,8 @@ class Candidate:
     due: int
     channel: str
     items: Items
+    ghost: str | None = None
+    """Why it would be a ghost."""
 
     @property
     def valid_until(self) -> int:
@@ -52,10 +54,10 @@ class Candidate:
 
 @dataclass
 class Slot:
-    """Candidates of one brand and channel that compete; ``moved``: quiet hours delay the release."""
+    """Candidates of one brand and channel that compete; ``moved``: why the release is delayed, None: it is not."""
 
     release: int
-    moved: bool
+    moved: str | None
     candidates: list[Candidate] = field(default_factory=list)
 
 
@@ -68,6 +70,9 @@ class Send:
     customer: str
     delivered: bool = False
     corrected: bool = False
+    committed: bool = False
+    released: bool = False
+    """What feedback said about its place in the caps."""
 
 
 class Facts:

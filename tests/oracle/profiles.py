@@ -55,11 +55,14 @@ class Profile:
         return str(last.record["market"]) if last else None
 
     def zone(self, brand: str, rules: BrandRules | None) -> str | None:
-        """The profile's zone, else the brand's for the market, else the brand's."""
+        """The profile's zone, else that of his home store, of his address, of the market, of the brand."""
         if self.last.get("time_zone"):
             return str(self.last["time_zone"])
         if rules is None:
             return None
+        for zones, place in ((rules.stores, self.last.get("home_store")), (rules.regions, self.last.get("region"))):
+            if place in zones:
+                return str(zones[place])
         in_market = rules.markets.get(self.market(brand) or "")
         return (in_market.zone if in_market else None) or rules.zone
 

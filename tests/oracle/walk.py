@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from schemas.campaigns import BrandRules, Campaign
 from tests.oracle import conditions
-from tests.oracle.calendars import quiet_rule, quiet_until
+from tests.oracle.calendars import waits_until
+from tests.oracle.caps import capped, settle
 from tests.oracle.catalogue import is_news
 from tests.oracle.catalogue_occasions import CATALOGUE_OCCASIONS
 from tests.oracle.corrections import CORRECTABLE_MS, correction, undone
 from tests.oracle.customer import Candidate, Customer, Items, Key, Send, Slot, World
-from tests.oracle.gates import capped, refusal
+from tests.oracle.experiments import ghost_reason
+from tests.oracle.gates import Answer, refusal
 from tests.oracle.history import DAY_MS, Event, arrival_ms, stamped
 from tests.oracle.identity import Becomes, Step, resolved
 from tests.oracle.occasions import OCCASIONS, Birthday, Occasion
@@ -124,20 +127,22 @@ class Walk:
     def _note_delivery(self, customer: Customer, event: Event) -> None:
         """``delivered`` counts for the send with its decision id; without one for the latest of brand and channel."""
         record = event.record
+        settle(customer.sends, event, [decision_id(send.candidate.key) for send in customer.sends])
         if event.type != "feedback" or record["status"] != "delivered":
             return
         named = record.get("decision_id")
         fitting = [
             send
             for send in customer.sends
-            if (decision_id(send.candidate.key) == named if named else _went(send, event.brand, record["channel"]))
+            if send.candidate.ghost is None
+            and (decision_id(send.candidate.key) == named if named else _went(send, event.brand, record["channel"]))
         ]
         if fitting:
             fitting[-1].delivered = True
 
     def _correct(self, customer: Customer, event: Event) -> None:
         for send in customer.sends:
-            if send.corrected or self.now > send.decided + CORRECTABLE_MS:
+            if send.candidate.ghost is not None or send.corrected or self.now > send.decided + CORRECTABLE_MS:
                 continue
             occasion = self._occasion(customer, send.candidate.campaign, send.candidate.key.brand)
             reason = undone(send, event, customer, occasion)
@@ -203,43 +208,83 @@ class Walk:
         if isinstance(verdict, str):
             self._decide(customer, key, "suppressed", verdict, due)
             return
-        reason, channel = self._refusal(customer, campaign, key, verdict, campaign.channels)
+        reason, channel, items = self._refusal(customer, campaign, key, verdict, campaign.channels)
         if reason is not None or channel is None:
             self._decide(customer, key, "suppressed", str(reason), due)
             return
-        self._enter(customer, Candidate(key, campaign, due, channel, verdict))
+        self._enter(customer, Candidate(key, campaign, due, channel, items))
 
     def _refusal(
         self, customer: Customer, campaign: Campaign, key: Key, items: Items, channels: Sequence[str]
-    ) -> tuple[str | None, str | None]:
+    ) -> Answer:
         reason = conditions.refusal(campaign, key, customer, items, self.world, self.now)
         if reason is not None:
-            return reason, None
-        rules = self.world.brands.get(key.brand)
-        return refusal(campaign, key.brand, rules, customer.facts.profile, channels, self.now)
+            return reason, None, items
+        return refusal(campaign, key.brand, self.world, customer, items, channels, self.now)
 
     def _enter(self, customer: Customer, candidate: Candidate) -> None:
         key, rules = candidate.key, self.world.brands[candidate.key.brand]
         place = (key.brand, candidate.channel)
         if place not in customer.slots:
             release = candidate.due + rules.hold_window
-            rule = quiet_rule(rules, candidate.channel)
-            zone = customer.facts.profile.zone(key.brand, rules)
-            end = quiet_until(release, rule, zone) if rule and zone else None
-            customer.slots[place] = Slot(release if end is None else end, end is not None)
+            waits = self._waits(customer, *place, release)
+            customer.slots[place] = Slot(release, None) if waits is None else Slot(*waits)
         slot = customer.slots[place]
         slot.candidates.append(candidate)
-        if slot.moved:
-            self._record(customer, key, "held", "quiet_hours", candidate.due, candidate.channel)
+        if slot.moved is not None:
+            self._record(customer, key, "held", slot.moved, candidate.due, candidate.channel)
+
+    def _waits(self, customer: Customer, brand: str, channel: str, moment: int) -> tuple[int, str] | None:
+        rules, profile = self.world.brands[brand], customer.facts.profile
+        zone = profile.zone(brand, rules)
+        return waits_until(moment, rules, channel, profile.market(brand), profile.last.get("region"), zone)
 
     # --- releases ---------------------------------------------------------------------------------------------------
 
     def _release_slots(self, customer: Customer) -> None:
         for place in sorted(place for place, slot in customer.slots.items() if slot.release <= self.now):
             slot = customer.slots.pop(place)
-            ordered = sorted(slot.candidates, key=lambda c: (c.due, c.key.campaign, c.key.episode, c.key.step))
-            left = [again for candidate in ordered for again in self._look_again(customer, candidate)]
-            self._arbitrate(customer, place[0], left)
+            waits = self._waits(customer, *place, self.now)
+            if waits is None:
+                ordered = sorted(slot.candidates, key=lambda c: (c.due, c.key.campaign, c.key.episode, c.key.step))
+                left = [again for candidate in ordered for again in self._look_again(customer, candidate)]
+                waits = self._better_to_come(customer, place, sorted(left, key=_rank))
+                if waits is None:
+                    self._arbitrate(customer, place[0], sorted(left, key=_rank))
+                    continue
+                slot.candidates = left
+            customer.slots[place] = Slot(*waits, slot.candidates)
+            for candidate in () if slot.moved is not None else slot.candidates:
+                self._record(customer, candidate.key, "held", waits[1], candidate.due, candidate.channel)
+
+    def _better_to_come(
+        self, customer: Customer, place: tuple[str, str], candidates: list[Candidate]
+    ) -> tuple[int, str] | None:
+        """Until when the slot waits for a message of higher priority than the one that would go; None: not at all."""
+        rules = self.world.brands[place[0]]
+        best = next((each for each in candidates if not self._is_capped(customer, rules, each)), None)
+        if best is None:
+            return None
+        moments = []
+        for key, timer in customer.timers.items():
+            campaign = self.world.campaigns[key.campaign]
+            if (
+                key.brand != place[0]
+                or place[1] not in campaign.channels
+                or campaign.priority <= best.campaign.priority
+            ):
+                continue
+            occasion = self._occasion(customer, campaign, key.brand)
+            anchor = occasion.anchor(key.episode)
+            if anchor is None:
+                continue
+            due = anchor + campaign.steps[key.step - 1].after
+            if due <= self.now and isinstance(occasion.against(key.episode), str):
+                continue
+            moments.append(max(timer, due))
+        latest = min(self.now + rules.look_ahead, best.valid_until)
+        first = min((moment for moment in moments if self.now < moment <= latest), default=None)
+        return None if first is None else (first, "look_ahead")
 
     def _look_again(self, customer: Customer, candidate: Candidate) -> list[Candidate]:
         """The gates once more with the channel fixed: the candidate as it is now, or nothing."""
@@ -260,30 +305,32 @@ class Walk:
         if isinstance(verdict, str):
             self._decide(customer, key, "suppressed", verdict, candidate.due, candidate.channel)
             return []
-        reason, _ = self._refusal(customer, campaign, key, verdict, [candidate.channel])
+        reason, _, items = self._refusal(customer, campaign, key, verdict, [candidate.channel])
         if reason is not None:
             self._decide(customer, key, "suppressed", reason, candidate.due, candidate.channel)
             return []
-        return [Candidate(key, campaign, candidate.due, candidate.channel, verdict)]
+        ghost = ghost_reason(campaign, self.world.brands[key.brand], customer)
+        return [Candidate(key, campaign, candidate.due, candidate.channel, items, ghost)]
 
     def _arbitrate(self, customer: Customer, brand: str, candidates: list[Candidate]) -> None:
-        """By rank, the first that no cap forbids goes."""
+        """By rank, the first that no cap forbids goes. Ghosts are in the way of ghosts only."""
         rules = self.world.brands[brand]
-        gone = False
-        for candidate in sorted(candidates, key=_rank):
-            key = candidate.key
-            if gone:
-                self._decide(customer, key, "suppressed", "outranked", candidate.due, candidate.channel)
+        gone: list[Candidate] = []
+        for candidate in candidates:
+            key, due, channel = candidate.key, candidate.due, candidate.channel
+            if any(before.ghost is None or candidate.ghost is not None for before in gone):
+                self._decide(customer, key, "suppressed", "outranked", due, channel)
             elif self._is_capped(customer, rules, candidate):
-                self._decide(customer, key, "suppressed", "frequency_cap", candidate.due, candidate.channel)
+                self._decide(customer, key, "suppressed", "frequency_cap", due, channel)
             else:
-                gone = True
+                gone.append(candidate)
                 customer.sends.append(Send(candidate, self.now, customer.name))
-                self._decide(customer, key, "sent", "due", candidate.due, candidate.channel)
+                outcome = ("sent", "due") if candidate.ghost is None else ("ghost", candidate.ghost)
+                self._decide(customer, key, *outcome, due, channel)
 
     def _is_capped(self, customer: Customer, rules: BrandRules, candidate: Candidate) -> bool:
-        free = candidate.campaign.exempt_from_caps
-        return not free and capped(customer, candidate.key.brand, rules, candidate.channel, self.now)
+        zone = customer.facts.profile.zone(rules.brand, rules)
+        return capped(customer, rules, candidate, zone, self.now)
 
     # --- records ----------------------------------------------------------------------------------------------------
 
@@ -327,10 +374,17 @@ def _went(send: Send, brand: str, channel: str) -> bool:
     return send.candidate.key.brand == brand and send.candidate.channel == channel
 
 
-def _rank(candidate: Candidate) -> tuple[int, int, str, str, int]:
-    """(priority, highest first; due; campaign id; episode; step)."""
-    key = candidate.key
-    return (-candidate.campaign.priority, candidate.due, key.campaign, key.episode, key.step)
+def _rank(candidate: Candidate) -> tuple[int, Decimal, int, str, str, int]:
+    """(priority, highest first; expected value, highest first; due; campaign id; episode; step)."""
+    key, campaign = candidate.key, candidate.campaign
+    return (
+        -campaign.priority,
+        -Decimal(campaign.expected_value or 0),
+        candidate.due,
+        key.campaign,
+        key.episode,
+        key.step,
+    )
 
 
 def oracle_details(

@@ -31,6 +31,7 @@ BIRTHDAYS = ("03-13", "03-27", "02-29", "10-30", "11-06", "02-28", "03-01", "01-
 PROFILE_DETAILS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("company", (True, False)),
     ("home_store", ("s1", "s2")),
+    ("region", ("GB-SCT", "DE-BY", "US-CA", "DE-XX")),
     ("email_domain", ("ox.ac.uk", "example.com")),
     ("preferred_channels", (["push"], ["email", "push"])),
 )

@@ -11,7 +11,38 @@ from tests.oracle import oracle_details
 from tests.property.cases import Case
 
 Fails = Callable[[Case], bool]
-OPTIONAL = ("arrived_at", "time_zone", "country", "language", "loyalty_cards", "birth_date", "registered_at", "cart_id")
+_SIMPLER_RULES: tuple[dict[str, Any], ...] = (
+    {"caps": []},
+    {"quiet_hours": []},
+    {"closed_days": []},
+    {"hold_window": 0},
+    {"look_ahead": 0},
+    {"holdout": None},
+    {"stores": {}},
+    {"regions": {}},
+    {"markets": {}},
+)
+_SIMPLER_CAMPAIGN: tuple[dict[str, Any], ...] = (
+    {"holdout": None},
+    {"experiment": None},
+    {"products": None},
+    {"category": None},
+    {"expected_value": None},
+    {"when": None},
+)
+OPTIONAL = (
+    "region",
+    "home_store",
+    "prices",
+    "arrived_at",
+    "time_zone",
+    "country",
+    "language",
+    "loyalty_cards",
+    "birth_date",
+    "registered_at",
+    "cart_id",
+)
 
 
 def minimised(case: Case, fails: Fails, tries_max: int = 3_000) -> Case:
@@ -46,8 +77,13 @@ def _smaller(case: Case) -> Iterator[Case]:
         for record in _simpler(case.history[source][n]):
             records = [*case.history[source][:n], record, *case.history[source][n + 1 :]]
             yield replace(case, history={**case.history, source: records})
+    for n, campaign in enumerate(case.campaigns):
+        for change in _SIMPLER_CAMPAIGN:
+            plainer = campaign.model_copy(update=change)
+            if plainer != campaign:
+                yield replace(case, campaigns=[*case.campaigns[:n], plainer, *case.campaigns[n + 1 :]])
     for n, rules in enumerate(case.brands):
-        for change in ({"caps": []}, {"quiet_hours": []}, {"hold_window": 0}, {"markets": {}}):
+        for change in _SIMPLER_RULES:
             simpler = rules.model_copy(update=change)
             if simpler != rules:
                 yield replace(case, brands=[*case.brands[:n], simpler, *case.brands[n + 1 :]])

@@ -7,7 +7,8 @@ from typing import Any
 from schemas.base import rfc3339
 from schemas.campaigns import ON_ARRIVAL, BrandRules, Campaign
 from tests.oracle.builders import DAY, brand, campaign
-from tests.property.choices import BRANDS, CHANNELS, MARKETS, ZONES, Chooser
+from tests.property import sending
+from tests.property.choices import BRANDS, MARKETS, ZONES, Chooser
 
 OCCASIONS = (
     "cart_abandoned",
@@ -113,6 +114,7 @@ def _campaign(choose: Chooser, occasion: str, name: str, start: int) -> Campaign
         "content": _content(choose),
         "options": _options(choose, occasion),
     }
+    fields |= sending.of_campaign(choose)
     if choose.chance(40):
         fields["when"] = _condition(choose)
     if choose.chance(10):
@@ -190,8 +192,7 @@ def _rules(choose: Chooser, name: str) -> BrandRules:
         "in_flight": choose.one_of(("1h", "0s", "1d")),
         "language": choose.one_of(("en", None, "de-DE")),
         "zone": choose.one_of((ZONES[0], None, *ZONES)),
-        "caps": [_cap(choose) for _ in range(choose.up_to(2))],
-        "quiet_hours": _quiet_hours(choose),
+        **sending.of_brand(choose),
         "segments": list(SEGMENTS),
         "lifecycle": _lifecycle(choose),
         "rfm": {"recency": ["1d", "5d", "10d", "30d"], "frequency": [1, 2, 3, 5], "monetary": ["10", "20", "40", "90"]},
@@ -211,18 +212,6 @@ def _lifecycle(choose: Chooser) -> dict[str, Any]:
         "lapsed_percent": choose.one_of((200, 100)),
         "back_for": choose.one_of(("10d", "3d")),
     }
-
-
-def _cap(choose: Chooser) -> dict[str, Any]:
-    per = choose.one_of(("1d", "4h", "7d", "30d"))
-    return {"channel": choose.one_of(("*", *CHANNELS[:2])), "max": choose.one_of((1, 1, 2, 0)), "per": per}
-
-
-def _quiet_hours(choose: Chooser) -> list[dict[str, Any]]:
-    names = [name for name in ("*", "email") if choose.chance(35)]
-    spans = (("22:00", "08:00"), ("12:00", "14:00"), ("00:15", "01:30"), ("09:00", "09:00"), ("00:00", "16:00"))
-    chosen = [(name, choose.one_of(spans)) for name in names]
-    return [{"channel": name, "start": start, "end": end} for name, (start, end) in chosen]
 
 
 def _market(choose: Chooser) -> dict[str, Any]:

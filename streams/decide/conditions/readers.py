@@ -92,7 +92,7 @@ def segments(moment: Moment) -> list[str]:
 def messages(days: int) -> Callable[[Moment], int]:
     def read(moment: Moment) -> int:
         since = moment.view.now - days * DAY_MS
-        return sum(1 for _, at in moment.view.state.ledger.get(moment.brand, ()) if at > since)
+        return sum(1 for send in moment.view.state.ledger.get(moment.brand, ()) if send.at > since and not send.ghost)
 
     return read
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from schemas.campaigns import Content
 from streams.decide.gates.base import Answer
-from streams.decide.rules import Compiled
 from streams.decide.view import View
 
 
-def content(view: View, campaign: Compiled, brand: str) -> tuple[Answer, str | None]:
+def content(view: View, made: Content, brand: str) -> tuple[Answer, str | None]:
     """The answer and the language. Reason: content_missing."""
-    made, market = campaign.campaign.content, view.market(brand)
+    market = view.market(brand)
     if made.markets and market not in made.markets:
         return Answer("content", "content_missing", f"{made.key} is not made for market {market}"), None
     chain = [*view.languages(brand), *made.fallback]

@@ -1,4 +1,4 @@
-"""Zone: whoever is promised a quiet night or a message on his birthday needs a known time zone."""
+"""Zone: whoever is promised a quiet night, a day or a birthday of his own needs a known time zone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def time_zone(view: View, campaign: Compiled, brand: str, channel: str) -> Answe
     if name is not None:
         return Answer("zone", "", name)
     rules = view.brand(brand)
-    quiet = rules is not None and rules.quiet_hours(channel) is not None
-    if quiet or campaign.campaign.occasion == "birthday":
-        return Answer("zone", "zone_unknown", "profile, market and brand name no zone")
+    needs = rules is not None and rules.needs_zone(campaign.campaign, channel, view.market(brand))
+    if needs or campaign.campaign.occasion == "birthday":
+        return Answer("zone", "zone_unknown", "profile, store, address, market and brand name no zone")
     return Answer("zone", "", "not needed")
