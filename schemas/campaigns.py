@@ -14,9 +14,34 @@ from schemas.base import TIME_ZONES, Amount, Brand, Closed, Currency, Event, Ide
 from schemas.customers import Channel, Purpose
 from schemas.durations import Duration
 from schemas.lifecycle import SEGMENTS_MAX, LifecycleRules, RfmRules, RhythmOptions, Segment, SegmentId, no_two_alike
+from schemas.occasions import (
+    DATED,
+    AfterReturnOptions,
+    AnniversaryOptions,
+    BrowsedOptions,
+    CalendarOptions,
+    ChannelShiftOptions,
+    CheckoutOptions,
+    DeliveryLateOptions,
+    ReturningSessionOptions,
+)
 
 OccasionName = Literal[
-    "cart_abandoned", "review_request", "second_purchase", "reactivation", "welcome", "birthday", "segment_changed"
+    "cart_abandoned",
+    "review_request",
+    "second_purchase",
+    "reactivation",
+    "welcome",
+    "birthday",
+    "segment_changed",
+    "product_browsed",
+    "checkout_abandoned",
+    "after_return",
+    "delivery_late",
+    "anniversary",
+    "channel_shift",
+    "returning_session",
+    "calendar",
 ]
 CONDITION_CHARACTERS_MAX = 2_000
 """Longest condition."""
@@ -105,10 +130,18 @@ OPTIONS: dict[str, type[Closed]] = {
     "welcome": WelcomeOptions,
     "birthday": BirthdayOptions,
     "segment_changed": SegmentOptions,
+    "product_browsed": BrowsedOptions,
+    "checkout_abandoned": CheckoutOptions,
+    "after_return": AfterReturnOptions,
+    "delivery_late": DeliveryLateOptions,
+    "anniversary": AnniversaryOptions,
+    "channel_shift": ChannelShiftOptions,
+    "returning_session": ReturningSessionOptions,
+    "calendar": CalendarOptions,
 }
 
 
-ON_ARRIVAL = ("review_request", "second_purchase", "welcome")
+ON_ARRIVAL = ("review_request", "second_purchase", "welcome", "after_return", "returning_session")
 """Occasions that one event makes due; the others are about what did not happen, or about a date."""
 
 
@@ -154,8 +187,10 @@ class Campaign(Closed):
             )
         if self.timing == "on_arrival" and [step.after for step in self.steps] != [0]:
             raise ValueError("timing on_arrival: it has one step, with after: 0s; leave timing out for later messages")
-        if self.occasion == "birthday" and len(self.steps) > 1:
-            raise ValueError("a birthday campaign has one step; use options.lead_days for an earlier message")
+        if self.occasion in DATED and len(self.steps) > 1:
+            earlier = "an earlier date" if self.occasion == "calendar" else "options.lead_days"
+            article = "an" if self.occasion == "anniversary" else "a"
+            raise ValueError(f"{article} {self.occasion} campaign has one step; use {earlier} for an earlier message")
         return self
 
 

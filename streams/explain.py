@@ -16,6 +16,14 @@ OCCASION_WORDS = {
     "welcome": "a welcome",
     "birthday": "a birthday greeting",
     "segment_changed": "a message about entering or leaving a segment",
+    "product_browsed": "a reminder of the products looked at",
+    "checkout_abandoned": "a reminder of the checkout",
+    "after_return": "help after the return",
+    "delivery_late": "a word about the late delivery",
+    "anniversary": "an anniversary greeting",
+    "channel_shift": "an invitation to the other channel",
+    "returning_session": "a greeting at another visit",
+    "calendar": "a planned message",
 }
 
 

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 from schemas.envelope import Envelope
-from streams.decide import facts, slots
+from streams.decide import facts, slots, web_facts
 from streams.decide.alarms import EPISODE_RANK, SLOT_RANK, Entry, wake_at
 from streams.decide.gates import standing
 from streams.decide.gates.base import Answer
-from streams.decide.occasions import ARMED_BY, OCCASIONS, UNDONE_BY
+from streams.decide.occasions import ARMED_BY, OCCASIONS, REMEMBERED_FOR, UNDONE_BY
 from streams.decide.occasions.base import Occasion, Verdict
+from streams.decide.occasions.cart_abandoned import ROUNDS
 from streams.decide.records import Episode, Made, correction, decision
 from streams.decide.rules import Compiled, Rules
 from streams.decide.state import (
@@ -56,6 +57,8 @@ class CustomerFold:
             return True
         facts.apply(state, event)
         kind = event.type
+        if kind in REMEMBERED_FOR and self._is_remembered(event):
+            web_facts.remember(state, event)
         if state.sent:
             _forget_sent(state, event.eff)
             if kind in UNDONE_BY or kind in CONSENT_EVENTS:
@@ -69,6 +72,11 @@ class CustomerFold:
                     if campaigns is not None:
                         self._arm(view, occasion, campaigns, brand, event)
         return True
+
+    def _is_remembered(self, event: Envelope) -> bool:
+        """Whether a campaign of the brand asks for this kind of web event."""
+        by_occasion = self.rules.at(event.eff).by_brand.get(event.brand, _NONE)
+        return not REMEMBERED_FOR[event.type].isdisjoint(by_occasion)
 
     def rearm(self, state: CustomerState, now: int) -> None:
         """Arm every campaign's episodes from the facts: after new campaigns, and after a merge.
@@ -136,7 +144,7 @@ class CustomerFold:
         state.decided[episode.key] = view.now
         if len(state.decided) > 64:
             _forget_decided(state, view.now)
-        if campaign.occasion == "cart_abandoned":
+        if campaign.occasion in ROUNDS:
             name = f"{episode.brand}|{campaign.id}|{episode.episode.split('#')[0]}"
             number = state.rounds.get(name, (1, -1, False))[0]
             state.rounds[name] = (number, view.now, False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 
 from schemas.envelope import Envelope
+from streams.decide import web_facts
 from streams.decide.alarms import NEVER
 from streams.decide.facts import end_cart
 from streams.decide.state import (
@@ -66,6 +67,7 @@ def absorb(state: CustomerState, event: Envelope) -> None:
     for place, membership in other.segments.items():
         known_membership = state.segments.get(place)
         state.segments[place] = membership if known_membership is None else _in_either(known_membership, membership)
+    web_facts.absorb(state, other)
     for name, due in other.timers.items():
         state.timers[name] = min(due, state.timers.get(name, due))
     for name, slot in other.slots.items():

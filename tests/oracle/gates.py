@@ -36,7 +36,7 @@ def refusal(
     content = campaign.content
     if (content.markets and market not in content.markets) or profile.language(brand, rules, content) is None:
         return "content_missing", None
-    needs_zone = campaign.occasion == "birthday" or quiet_rule(rules, channel) is not None
+    needs_zone = campaign.occasion in ("birthday", "anniversary", "calendar") or quiet_rule(rules, channel) is not None
     if needs_zone and profile.zone(brand, rules) is None:
         return "zone_unknown", None
     return None, channel

@@ -15,7 +15,8 @@ from tests.oracle.customer import Candidate, Customer, Items, Key, Send, Slot, W
 from tests.oracle.gates import capped, refusal
 from tests.oracle.history import DAY_MS, Event, arrival_ms, stamped
 from tests.oracle.identity import Becomes, Step, resolved
-from tests.oracle.occasions import OCCASIONS, Birthday, Occasion
+from tests.oracle.kinds import OCCASIONS
+from tests.oracle.occasions import Birthday, Occasion
 
 RUN_ON_MS = 30 * DAY_MS
 """How long a run goes on after the last arrival, unless told."""
@@ -169,7 +170,7 @@ class Walk:
         for key in sorted(key for key, due in customer.timers.items() if due <= self.now):
             due = customer.timers.pop(key)
             self._come_due(customer, key, due)
-            if self.world.campaigns[key.campaign].occasion == "segment_changed":
+            if self.world.campaigns[key.campaign].occasion in ("segment_changed", "anniversary", "calendar"):
                 self._arm_of(customer, self.world.campaigns[key.campaign], key.brand, None)
 
     def _come_due(self, customer: Customer, key: Key, due: int) -> None:
@@ -183,6 +184,8 @@ class Walk:
             customer.timers[key] = anchor + campaign.steps[key.step - 1].after
             return
         verdict = occasion.against(key.episode)
+        if verdict is None:
+            return
         if isinstance(verdict, str):
             self._decide(customer, key, "suppressed", verdict, due)
             return
@@ -240,6 +243,8 @@ class Walk:
             customer.timers[key] = due
             return []
         verdict = occasion.against(key.episode)
+        if verdict is None:
+            return []
         if isinstance(verdict, str):
             self._decide(customer, key, "suppressed", verdict, candidate.due, candidate.channel)
             return []
