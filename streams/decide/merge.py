@@ -18,6 +18,7 @@ from streams.decide.state import (
     STATE_VERSION,
     Cart,
     CustomerState,
+    Purchase,
     Slot,
     decode_state,
     encode_state,
@@ -62,7 +63,9 @@ def absorb(state: CustomerState, event: Envelope) -> None:
         same = state.carts.get(key)
         state.carts[key] = cart if same is None else _one_cart(same, cart)
     state.forget_derived()
-    state.purchases = {**other.purchases, **state.purchases}
+    for key, purchase in other.purchases.items():
+        known_purchase = state.purchases.get(key)
+        state.purchases[key] = purchase if known_purchase is None else _one_purchase(known_purchase, purchase)
     state.returns = {**other.returns, **state.returns}
     for place, membership in other.segments.items():
         known_membership = state.segments.get(place)
@@ -117,6 +120,21 @@ def _one_cart(a: Cart, b: Cart) -> Cart:
     newer = max(a, b, key=lambda cart: (cart.activity, cart.event))
     started = min(cart.started for cart in (a, b) if cart.lines or cart is newer)
     return Cart(newer.id, newer.brand, started, newer.activity, newer.lines, newer.event, newer.currency)
+
+
+def _one_purchase(mine: Purchase, other: Purchase) -> Purchase:
+    """One order of which each of the two knows a part: who placed it, and what became of it in all."""
+    placed, rest = (mine, other) if mine.at >= 0 else (other, mine)
+    if placed.folded_kept is None and rest.changed and not placed.changed:
+        placed.lines, placed.changed = rest.lines, True
+    placed.cancelled = placed.cancelled or rest.cancelled
+    placed.delivered_at = max(placed.delivered_at, rest.delivered_at)
+    placed.delivered_all = placed.delivered_all or rest.delivered_all
+    for line, quantity in rest.delivered.items():
+        placed.delivered[line] = placed.delivered.get(line, 0) + quantity
+    promise = max((placed.promised_at, placed.promised), (rest.promised_at, rest.promised))
+    placed.promised_at, placed.promised = promise
+    return placed
 
 
 def _one_slot(a: Slot, b: Slot) -> Slot:

@@ -216,6 +216,15 @@ def test_a_customer_whose_first_order_came_back_is_new_again() -> None:
     assert outcome(history, SECOND) == ["second o1/1 suppressed returned @168", "second o2/1 sent due @648"]
 
 
+def test_an_order_of_which_two_identities_know_a_part_is_one_order_when_they_are_one() -> None:
+    history = story()
+    history.order(START, "p", anonymous_id="a1", promised_at=rfc3339(START + DAY))
+    history.of_order("delivered", START + 2 * HOUR, customer_id="c1")
+    history.identified(START + 3 * HOUR, anonymous_id="a1")
+    review = campaign("review_request", "review", after="7d", purpose="review")
+    assert outcome(history, review, LATE) == ["review o1/1 sent due @170"]
+
+
 # --- channel shift ----------------------------------------------------------------------------------------------------
 
 

@@ -35,6 +35,13 @@ SINCE = {
     "Purchase.currency": 3,
     "Purchase.folded_value": 3,
     "CustomerState.segments": 3,
+    "Purchase.promised": 3,
+    "Purchase.promised_at": 3,
+    "Return.received": 3,
+    "ReturnLine.reason": 3,
+    "CustomerState.views": 3,
+    "CustomerState.checkouts": 3,
+    "CustomerState.sessions": 3,
 }
 """Fields that came with a later version than the first."""
 LATER = 99

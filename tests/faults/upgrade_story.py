@@ -54,6 +54,14 @@ def campaigns() -> CampaignSet:
         campaign("welcome", after=["1h", "7d"], priority=60, **own),
         campaign("birthday", after=["0s"], options={"lead_days": 1, "local_time": "09:00"}, **own),
         campaign("segment_changed", after=["30m"], options={"segment": "buyer"}, **own),
+        campaign("product_browsed", after=["1h", "1d"], **own),
+        campaign("checkout_abandoned", after=["1h"], **own),
+        campaign("after_return", after=["1d"], **own),
+        campaign("delivery_late", after=["1d"], purpose="service", **own),
+        campaign("anniversary", after=["0s"], **own),
+        campaign("channel_shift", after=["1d"], options={"purchases": 2}, **own),
+        campaign("returning_session", after=["0s"], **own),
+        campaign("calendar", after=["0s"], options={"date": "2025-07-15", "every": "week"}, **own),
     )
     rules: dict[str, Any] = {"hold_window": "2h", "in_flight": "1h", "language": "en", "zone": ZONE}
     rules["segments"] = [{"id": "buyer", "name": "Buyers of the year", "value_min": "60"}]
@@ -122,11 +130,25 @@ class Story:
         for day, products in ((160, {"mug": 1}), (163, {"mug": 2}), (166, {"mug": 1, "lid": 1}), (185, {"lid": 4})):
             tell.cart(START + day * DAY + 9 * HOUR, products, "k-main", **who)
         tell.cart(START + 186 * DAY, {}, "k-empty", **who)
+        self._visits()
         tell.cart(START + 184 * DAY, {"pot": 1}, "k-zest", brand="zest", **who)
         tell.feedback(START + 185 * DAY + 16 * HOUR, "delivered", **who)
         tell.feedback(START + 186 * DAY, "bounced", "sms", **who)
         tell.feedback(START + 186 * DAY, "unsubscribed", "push", brand="zest", **who)
         tell.receipt(START + 185 * DAY + 10 * HOUR, {"lid": 4}, 8, arrived=START + 188 * DAY, **who)
+
+    def _visits(self) -> None:
+        """What is remembered of visits, a promise, and a reason of a return."""
+        tell, visit = self.before, {"customer_id": MAIN, "session_id": "v-main"}
+        origin = {"device": "mobile", "referrer": "https://www.example.org"}
+        tell.add("web-sessions", "session.started", START + 184 * DAY, **origin, **visit)
+        for minute in (1, 2):
+            tell.add("web-sessions", "product.viewed", START + 184 * DAY + minute * MINUTE, product_id="pot", **visit)
+        tell.add("web-sessions", "checkout.started", START + 185 * DAY + 10 * HOUR, cart_id="k-main", **visit)
+        who = {"customer_id": MAIN}
+        tell.order(START + 182 * DAY, {"mug": 1}, "o-late", promised_at=rfc3339(START + 186 * DAY), **who)
+        small = [{"product_id": "mug", "quantity": 1, "reason": "too small"}]
+        tell.back(START + 183 * DAY, None, "r-small", "return.received", lines=small, **who)
 
     def _merges(self) -> None:
         for number, name in enumerate((GONE, SURVIVOR, ABSENT, PRESENT)):

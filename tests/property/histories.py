@@ -266,7 +266,7 @@ class Story:
         choose, campaign = self.choose, self.choose.one_of(self.campaigns)
         place = {"brand": choose.one_of(campaign.brands), "market": choose.one_of(MARKETS)}
         who, goods = {"customer_id": person}, {choose.one_of(PRODUCTS): 1}
-        order_id, due = self.fresh("o"), at + choose.one_of(campaign.steps).after
+        order_id, due = self.fresh("a"), at + choose.one_of(campaign.steps).after
         if campaign.occasion == "cart_abandoned":
             self.written.cart(at, goods, self.fresh("k"), **who, **place)
         elif campaign.occasion in ("review_request", "second_purchase"):
