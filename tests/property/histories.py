@@ -398,7 +398,7 @@ def _begin_row(story: Story, at: int, order_id: str, goods: dict[str, int], fiel
 
 def _begin_anniversary(story: Story, at: int, order_id: str, goods: dict[str, int], fields: dict[str, Any]) -> int:
     begun = story.choose.one_of((365, 366, 365 - 7, 364)) * DAY
-    story.written.order(at - begun, goods, order_id, **fields)
+    story.written.order(at - begun, goods, f"{order_id}-first", **fields)
     story.written.profile(at - begun, registered_at=rfc3339(at - begun), **fields)
     return 0
 
