@@ -22,6 +22,17 @@ from schemas.customers import Channel, Purpose
 from schemas.durations import Duration
 from schemas.experiments import ARMS_MAX, Holdout, Salt
 from schemas.lifecycle import SEGMENTS_MAX, LifecycleRules, RfmRules, RhythmOptions, Segment, SegmentId, no_two_alike
+from schemas.occasions import (
+    DATED,
+    AfterReturnOptions,
+    AnniversaryOptions,
+    BrowsedOptions,
+    CalendarOptions,
+    ChannelShiftOptions,
+    CheckoutOptions,
+    DeliveryLateOptions,
+    ReturningSessionOptions,
+)
 from schemas.sending_times import ClosedDays, QuietHours
 
 OccasionName = Literal[
@@ -36,6 +47,14 @@ OccasionName = Literal[
     "back_in_stock",
     "complementary_offer",
     "replenishment",
+    "product_browsed",
+    "checkout_abandoned",
+    "after_return",
+    "delivery_late",
+    "anniversary",
+    "channel_shift",
+    "returning_session",
+    "calendar",
 ]
 CONDITION_CHARACTERS_MAX = 2_000
 """Longest condition."""
@@ -153,12 +172,20 @@ OPTIONS: dict[str, type[Closed]] = {
     "back_in_stock": BackInStockOptions,
     "complementary_offer": ComplementaryOptions,
     "replenishment": ReplenishmentOptions,
+    "product_browsed": BrowsedOptions,
+    "checkout_abandoned": CheckoutOptions,
+    "after_return": AfterReturnOptions,
+    "delivery_late": DeliveryLateOptions,
+    "anniversary": AnniversaryOptions,
+    "channel_shift": ChannelShiftOptions,
+    "returning_session": ReturningSessionOptions,
+    "calendar": CalendarOptions,
 }
 
 
 ASK_TO_BUY = ("cart_abandoned", "second_purchase")
 """Occasions whose messages name products to buy: by default none that the catalogue knows as not to be had."""
-ON_ARRIVAL = ("review_request", "second_purchase", "welcome")
+ON_ARRIVAL = ("review_request", "second_purchase", "welcome", "after_return", "returning_session")
 """Occasions that one event makes due; the others are about what did not happen, or about a date."""
 
 
@@ -217,8 +244,10 @@ class Campaign(Closed):
             )
         if self.timing == "on_arrival" and [step.after for step in self.steps] != [0]:
             raise ValueError("timing on_arrival: it has one step, with after: 0s; leave timing out for later messages")
-        if self.occasion == "birthday" and len(self.steps) > 1:
-            raise ValueError("a birthday campaign has one step; use options.lead_days for an earlier message")
+        if self.occasion in DATED and len(self.steps) > 1:
+            earlier = "an earlier date" if self.occasion == "calendar" else "options.lead_days"
+            article = "an" if self.occasion == "anniversary" else "a"
+            raise ValueError(f"{article} {self.occasion} campaign has one step; use {earlier} for an earlier message")
         return self
 
 

@@ -234,6 +234,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "lead_days": "Days before the birthday.",
         "leap_day": "Day on which 29 February is kept in other years, in quotes.",
     },
+    "CalendarOptions": {"date": "The day, in quotes; of a series the first one."},
     "Campaign": {
         "id": "Id: lower case letters, digits, hyphens. Part of every decision id.",
         "name": "Name for people.",

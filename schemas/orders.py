@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from schemas.base import Amount, Currency, CustomerEventBase, Identifier, Quantity, Wire
 
@@ -47,6 +47,7 @@ class OrderPlaced(CustomerEventBase):
     lines: Annotated[list[OrderLine], Field(min_length=1, max_length=LINES_MAX)]
     total: Amount | None = None
     coupons: list[str] = Field(default_factory=list, max_length=50)
+    promised_at: AwareDatetime | None = Field(None, description="Until when the shop promised to deliver all of it.")
 
 
 class OrderChanged(CustomerEventBase):
@@ -72,6 +73,9 @@ class OrderShipped(CustomerEventBase):
     type: Literal["order.shipped"]
     order_id: Identifier
     lines: list[QuantityLine] = Field(default_factory=list, max_length=LINES_MAX)
+    promised_at: AwareDatetime | None = Field(
+        None, description="Until when all of the order is promised now; the latest word counts."
+    )
 
 
 class OrderDelivered(CustomerEventBase):

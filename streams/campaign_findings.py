@@ -10,6 +10,7 @@ from typing import Literal
 
 from schemas.base import rfc3339, to_ms
 from schemas.campaigns import BrandRules, Campaign
+from schemas.occasions import DATED
 from streams.campaign_never import never
 from streams.campaign_yaml import Place
 from streams.campaigns import CampaignSet
@@ -78,13 +79,13 @@ def _zones(campaign: Campaign, rules: BrandRules) -> Iterator[Finding]:
     """Markets without a zone, where one is needed: only customers whose profile has one get the message."""
     quiet = compile_brand(rules, "")
     wanting = [channel for channel in campaign.channels if _keeps_times(quiet, campaign, channel)]
-    if rules.zone or not (wanting or campaign.occasion == "birthday"):
+    if rules.zone or not (wanting or campaign.occasion in DATED):
         return
     without = [
         market for market in markets_of(campaign, rules) if not (market in rules.markets and rules.markets[market].zone)
     ]
     if without or not markets_of(campaign, rules):
-        why = "a birthday" if campaign.occasion == "birthday" else f"quiet hours on {wanting[0]}"
+        why = f"the occasion {campaign.occasion}" if campaign.occasion in DATED else f"quiet hours on {wanting[0]}"
         where = f"of {', '.join(without)}" if without else "of any market"
         text = (
             f"the rules of {rules.brand} know no time zone {where}, which {why} needs: only customers whose profile "

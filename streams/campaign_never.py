@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 
 from schemas.campaigns import OPTIONS, BirthdayOptions, BrandRules, Campaign, SecondPurchaseOptions
 from schemas.generate import kinds
+from schemas.occasions import AnniversaryOptions, CalendarOptions
 from schemas.sending_times import WEEKDAYS
 from schemas.topics import DAY_MS, INPUTS
 from streams.decide.conditions.truth import can_hold
@@ -15,6 +16,8 @@ from streams.decide.rules import compile_brand
 
 Reason = tuple[str, str]
 """(field, sentence)."""
+AtLocalTime = BirthdayOptions | AnniversaryOptions | CalendarOptions
+"""Options of the occasions at a time of day."""
 _MIDNIGHT = datetime(2000, 1, 1)  # noqa: DTZ001 - only differences of wall times are looked at
 
 
@@ -37,7 +40,7 @@ def never(campaign: Campaign, rules: Mapping[str, BrandRules], sources: frozense
     for brand in campaign.brands:
         yield from _caps(campaign, rules[brand])
         yield from _closed(campaign, rules[brand])
-        yield from _times(campaign, rules[brand], options if isinstance(options, BirthdayOptions) else None)
+        yield from _times(campaign, rules[brand], options if isinstance(options, AtLocalTime) else None)
 
 
 def _condition(campaign: Campaign) -> Iterator[Reason]:
@@ -97,17 +100,17 @@ def _closed(campaign: Campaign, rules: BrandRules) -> Iterator[Reason]:
     )
 
 
-def _times(campaign: Campaign, rules: BrandRules, birthday: BirthdayOptions | None) -> Iterator[Reason]:
+def _times(campaign: Campaign, rules: BrandRules, dated: AtLocalTime | None) -> Iterator[Reason]:
     if campaign.valid_for < rules.hold_window:
         yield (
             "valid_for",
             f"never fires alone: it is valid for {_days(campaign.valid_for)}, and {rules.brand} holds messages for "
             f"{_days(rules.hold_window)} to compare them; lengthen valid_for or shorten hold_window.",
         )
-    if birthday is None:
+    if dated is None:
         return
     quiet = compile_brand(rules, "")
-    moment = _MIDNIGHT.replace(hour=birthday.local_time.hour, minute=birthday.local_time.minute)
+    moment = _MIDNIGHT.replace(hour=dated.local_time.hour, minute=dated.local_time.minute)
     due = moment + timedelta(milliseconds=campaign.steps[0].after)
     for channel in campaign.channels:
         if any(rule.market is not None for rule in rules.quiet_hours):
@@ -122,7 +125,7 @@ def _times(campaign: Campaign, rules: BrandRules, birthday: BirthdayOptions | No
             return
     yield (
         "options.local_time",
-        f"never fires: {birthday.local_time:%H:%M} is in the quiet hours of {rules.brand}, which end later than the "
+        f"never fires: {dated.local_time:%H:%M} is in the quiet hours of {rules.brand}, which end later than the "
         "message is valid; choose another time or lengthen valid_for.",
     )
 

@@ -76,9 +76,9 @@ def _segments_missing(
 ) -> Iterator[str]:
     """Campaigns about segments that the rules of one of their brands do not define."""
     for campaign, file in campaigns.values():
-        if campaign.occasion != "segment_changed":
+        wanted = campaign.options.get("segment")
+        if wanted is None:
             continue
-        wanted = str(campaign.options["segment"])
         for rules in (brands[brand] for brand in campaign.brands if brand in brands):
             defined = [segment.id for segment in rules.segments]
             if wanted not in defined:

@@ -116,7 +116,7 @@ def test_content_that_is_missing_in_a_market() -> None:
 
 def test_a_market_without_a_zone_where_one_is_needed() -> None:
     rules = brand(language="en", markets={"GB": {"zone": "Europe/London"}, "DE": {}})
-    assert "know no time zone of DE, which a birthday needs" in only(campaign("birthday"), rules=rules)
+    assert "know no time zone of DE, which the occasion birthday needs" in only(campaign("birthday"), rules=rules)
     assert found(campaign("welcome"), rules=rules) == []
     quiet = rules.model_copy(
         update={"quiet_hours": brand(quiet_hours=[{"start": "22:00", "end": "8:00".zfill(5)}]).quiet_hours}

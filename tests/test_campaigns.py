@@ -150,7 +150,8 @@ SENTENCES = [
         cart("occasion: cart_abandoned", "occasion: cart"),
         "cart.yaml, line 4: field 'occasion' = \"cart\" is none of cart_abandoned, review_request, second_purchase, "
         "reactivation, welcome, birthday, segment_changed, price_drop, back_in_stock, complementary_offer, "
-        "replenishment.",
+        "replenishment, product_browsed, checkout_abandoned, after_return, delivery_late, anniversary, channel_shift, "
+        "returning_session, calendar.",
     ),
     (
         cart("brands: [shop]", "brands: shop"),
@@ -354,4 +355,4 @@ def test_lint_prints_the_sentences_and_fails(tmp_path: Path) -> None:
     assert result.exit_code == CampaignError.exit_code
     assert "field 'ownr' is unknown; did you mean 'owner'?" in result.stderr
     result = CliRunner().invoke(main, ["campaigns", "lint", str(ROOT / "campaigns")])
-    assert (result.exit_code, result.stdout) == (0, "11 campaigns and the rules of 1 brands are valid.\n")
+    assert (result.exit_code, result.stdout) == (0, "19 campaigns and the rules of 1 brands are valid.\n")

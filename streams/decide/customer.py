@@ -10,12 +10,13 @@ from hashlib import blake2b
 
 from schemas.campaigns import Arm
 from schemas.envelope import Envelope
-from streams.decide import facts, interests, slots
+from streams.decide import facts, interests, slots, web_facts
 from streams.decide.alarms import EPISODE_RANK, SLOT_RANK, Entry, wake_at
 from streams.decide.gates import standing
 from streams.decide.gates.base import Answer
-from streams.decide.occasions import ARMED_BY, OCCASIONS, UNDONE_BY
+from streams.decide.occasions import ARMED_BY, OCCASIONS, REMEMBERED_FOR, UNDONE_BY
 from streams.decide.occasions.base import Occasion, Verdict
+from streams.decide.occasions.cart_abandoned import ROUNDS
 from streams.decide.records import Episode, Made, correction, decision
 from streams.decide.rules import Compiled, Rules
 from streams.decide.state import (
@@ -64,6 +65,8 @@ class CustomerFold:
         kind = event.type
         if kind in interests.INTEREST_TYPES and (watched := self.rules.at(event.eff).watched):
             interests.note(state, event, watched, self.watchers)
+        if kind in REMEMBERED_FOR and self._is_remembered(event):
+            web_facts.remember(state, event)
         if state.sent:
             _forget_sent(state, event.eff)
             if kind in UNDONE_BY or kind in CONSENT_EVENTS:
@@ -85,6 +88,11 @@ class CustomerFold:
         for name in change.data["occasions"]:
             campaigns = view.rules.by_brand.get(change.brand, _NONE).get(name, ())
             self._arm(view, OCCASIONS[name], campaigns, change.brand, change)
+
+    def _is_remembered(self, event: Envelope) -> bool:
+        """Whether a campaign of the brand asks for this kind of web event."""
+        by_occasion = self.rules.at(event.eff).by_brand.get(event.brand, _NONE)
+        return not REMEMBERED_FOR[event.type].isdisjoint(by_occasion)
 
     def rearm(self, state: CustomerState, now: int) -> None:
         """Arm every campaign's episodes from the facts: after new campaigns, and after a merge.
@@ -157,7 +165,7 @@ class CustomerFold:
         state.decided[episode.key] = view.now
         if len(state.decided) > 64:
             _forget_decided(state, view.now)
-        if campaign.occasion == "cart_abandoned":
+        if campaign.occasion in ROUNDS:
             name = f"{episode.brand}|{campaign.id}|{episode.episode.split('#')[0]}"
             number = state.rounds.get(name, (1, -1, False))[0]
             state.rounds[name] = (number, view.now, False)

@@ -29,6 +29,8 @@ from streams.decide.state import (
 STORE = "store"
 PURCHASE_TYPES = frozenset({"order.placed", "pos.receipt"})
 RETURN_TYPES = frozenset({"return.requested", "return.received", "return.rejected", "refund.issued"})
+RECEIVED_TYPES = frozenset({"return.received", "refund.issued"})
+"""Events that say that the goods of a return are back."""
 TRADE_TYPES = PURCHASE_TYPES | RETURN_TYPES | {"order.changed", "order.cancelled"}
 """Events after which purchases, or what is kept of them, may differ."""
 WITHDRAWN_BY_UNSUBSCRIBE = ("marketing", "review")
@@ -217,9 +219,22 @@ def _order_placed(state: CustomerState, event: Envelope) -> None:
     if not purchase.changed:
         purchase.lines = _lines(event.data["lines"])
     purchase.cart = event.data.get("cart", "")
+    _promise(purchase, event)
     cart = state.carts.get(f"{event.brand}|{purchase.cart}")
     if cart is not None and event.at >= cart.activity:
         end_cart(state, cart)
+
+
+def _order_shipped(state: CustomerState, event: Envelope) -> None:
+    if "promised" in event.data:
+        _promise(_purchase(state, event, event.data["order"]), event)
+
+
+def _promise(purchase: Purchase, event: Envelope) -> None:
+    """The latest word on the delivery counts; at equal times the later date."""
+    promised = event.data.get("promised", -1)
+    if promised >= 0 and (event.at, promised) > (purchase.promised_at, purchase.promised):
+        purchase.promised, purchase.promised_at = promised, event.at
 
 
 def _order_changed(state: CustomerState, event: Envelope) -> None:
@@ -251,17 +266,21 @@ def _receipt(state: CustomerState, event: Envelope) -> None:
         purchase.currency = event.currency
     back = [ReturnLine(None, row["product"], row["qty"]) for row in rows if row["kind"] == "return"]
     if back:
-        state.returns[f"{event.brand}|{key}"] = Return(key, event.brand, event.at, None, back)
+        state.returns[f"{event.brand}|{key}"] = Return(key, event.brand, event.at, None, back, received=event.at)
 
 
 def _returned(state: CustomerState, event: Envelope) -> None:
     fold(state, event.eff)
-    lines = [ReturnLine(row["line"], row["product"], row["qty"]) for row in event.data["lines"]]
+    rows = event.data["lines"]
+    lines = [ReturnLine(row["line"], row["product"], row["qty"], row.get("reason") or "") for row in rows]
     key = event.data["return"]
     void = event.type == "return.rejected"
     known = state.returns.get(f"{event.brand}|{key}")
     at = event.at if known is None else min(known.at, event.at)
-    state.returns[f"{event.brand}|{key}"] = Return(key, event.brand, at, event.data["order"], lines, void)
+    received = -1 if known is None else known.received
+    if event.type in RECEIVED_TYPES:
+        received = event.at if received < 0 else min(received, event.at)
+    state.returns[f"{event.brand}|{key}"] = Return(key, event.brand, at, event.data["order"], lines, void, received)
 
 
 def _cart_updated(state: CustomerState, event: Envelope) -> None:
@@ -360,6 +379,7 @@ _APPLY: dict[str, Callable[[CustomerState, Envelope], None]] = {
     "order.changed": _order_changed,
     "order.cancelled": _order_cancelled,
     "order.delivered": _order_delivered,
+    "order.shipped": _order_shipped,
     "pos.receipt": _receipt,
     "return.requested": _returned,
     "return.received": _returned,

@@ -140,9 +140,21 @@ def scores(known: Trade, rules: RfmRules, currency: str, now: int) -> Scores | N
 def is_in(view: View, brand: Brand, segment: Segment) -> bool:
     """Whether the customer meets all conditions of a segment at ``view.now``, and is a customer of the brand at all:
     registered with it, or with a kept purchase."""
-    known = trade(view, brand)
-    is_customer = bool(known.days) or brand.rules.brand in view.state.registered
-    return is_customer and _fits_profile(view, segment) and _fits_trade(known, brand, segment, view.now)
+    if not is_customer(view, brand.rules.brand) or not _fits_profile(view, segment):
+        return False
+    return _fits_trade(trade(view, brand), brand, segment, view.now)
+
+
+def is_customer(view: View, brand: str) -> bool:
+    """Whether somebody is registered with the brand, or has a kept purchase of it."""
+    return brand in view.state.registered or bool(view.kept(brand))
+
+
+def is_in_named(view: View, brand: str, name: str) -> bool:
+    """Whether the customer is in the segment of this id; not, when the brand's rules do not define it."""
+    rules = view.brand(brand)
+    segments = () if rules is None else rules.rules.segments
+    return rules is not None and any(segment.id == name and is_in(view, rules, segment) for segment in segments)
 
 
 def _fits_profile(view: View, segment: Segment) -> bool:

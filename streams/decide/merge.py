@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 
 from schemas.envelope import Envelope
-from streams.decide import experiments
+from streams.decide import experiments, web_facts
 from streams.decide.alarms import NEVER
 from streams.decide.facts import end_cart
 from streams.decide.interests import absorb as absorb_interests
@@ -19,6 +19,7 @@ from streams.decide.state import (
     STATE_VERSION,
     Cart,
     CustomerState,
+    Purchase,
     Slot,
     decode_state,
     encode_state,
@@ -63,12 +64,15 @@ def absorb(state: CustomerState, event: Envelope) -> None:
         same = state.carts.get(key)
         state.carts[key] = cart if same is None else _one_cart(same, cart)
     state.forget_derived()
-    state.purchases = {**other.purchases, **state.purchases}
+    for key, purchase in other.purchases.items():
+        known_purchase = state.purchases.get(key)
+        state.purchases[key] = purchase if known_purchase is None else _one_purchase(known_purchase, purchase)
     state.returns = {**other.returns, **state.returns}
     for place, membership in other.segments.items():
         known_membership = state.segments.get(place)
         state.segments[place] = membership if known_membership is None else _in_either(known_membership, membership)
     absorb_interests(state, other.interests)
+    web_facts.absorb(state, other)
     for name, due in other.timers.items():
         state.timers[name] = min(due, state.timers.get(name, due))
     for name, slot in other.slots.items():
@@ -119,6 +123,21 @@ def _one_cart(a: Cart, b: Cart) -> Cart:
     newer = max(a, b, key=lambda cart: (cart.activity, cart.event))
     started = min(cart.started for cart in (a, b) if cart.lines or cart is newer)
     return Cart(newer.id, newer.brand, started, newer.activity, newer.lines, newer.event, newer.currency)
+
+
+def _one_purchase(mine: Purchase, other: Purchase) -> Purchase:
+    """One order of which each of the two knows a part: who placed it, and what became of it in all."""
+    placed, rest = (mine, other) if mine.at >= 0 else (other, mine)
+    if placed.folded_kept is None and rest.changed and not placed.changed:
+        placed.lines, placed.changed = rest.lines, True
+    placed.cancelled = placed.cancelled or rest.cancelled
+    placed.delivered_at = max(placed.delivered_at, rest.delivered_at)
+    placed.delivered_all = placed.delivered_all or rest.delivered_all
+    for line, quantity in rest.delivered.items():
+        placed.delivered[line] = placed.delivered.get(line, 0) + quantity
+    promise = max((placed.promised_at, placed.promised), (rest.promised_at, rest.promised))
+    placed.promised_at, placed.promised = promise
+    return placed
 
 
 def _one_slot(a: Slot, b: Slot) -> Slot:

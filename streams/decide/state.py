@@ -16,7 +16,8 @@ from streams.upgrade import other_version, unreadable
 
 STATE_VERSION = 3
 """Version 1 had no wake before it. Version 3 adds fields at the ends of rows: discounts, currencies and
-values of purchases, segments, what caps count by, regions and experiments; in older states they have their defaults."""
+values of purchases, segments, what caps count by, regions, experiments, promises, receipt and reasons of returns, and
+what was done on the web; in older states they have their defaults."""
 NO_WAKE = b"\x80"
 """Values from here on begin with MessagePack at once: its arrays begin with a byte that no wake begins with."""
 DAY_MS = 86_400_000
@@ -33,6 +34,12 @@ CARTS_MAX = 50
 """Most open carts; those without activity longest are dropped beyond it."""
 CART_KEPT_MS = 90 * DAY_MS
 """A cart without activity for this long is forgotten."""
+VIEWED_MAX = 100
+"""Most products that are remembered as viewed; those viewed longest ago are forgotten beyond it."""
+CHECKOUTS_MAX = 50
+"""Most checkouts remembered; the oldest are forgotten beyond it."""
+SESSIONS_MAX = 50
+"""Most visits remembered; the oldest are forgotten beyond it."""
 RECENT_IDS_MAX = 64
 """Event ids remembered for de-duplication (orders, receipts and returns are known by their own ids for longer)."""
 CORRECTION_MS = 30 * DAY_MS
@@ -83,6 +90,10 @@ class Purchase(_Row):
     currency: str = ""
     folded_value: int = 0
     """What was kept of it when its lines were folded, in minor units."""
+    promised: int = -1
+    """Until when it is to be delivered; -1: nothing was promised."""
+    promised_at: int = -1
+    """When that was said."""
 
 
 class ReturnLine(_Row):
@@ -91,6 +102,7 @@ class ReturnLine(_Row):
     line: str | None
     product: str
     qty: int
+    reason: str = ""
 
 
 class Return(_Row):
@@ -102,6 +114,8 @@ class Return(_Row):
     order: str | None
     lines: list[ReturnLine]
     void: bool = False
+    received: int = -1
+    """When the goods were first back; -1: not yet."""
 
 
 class Cart(_Row):
@@ -114,6 +128,24 @@ class Cart(_Row):
     lines: list[tuple[str, int, int]]
     event: str
     currency: str
+
+
+class Viewed(_Row):
+    """A product that was looked at."""
+
+    last: int
+    session: str
+    """Of the last view."""
+    views: int
+
+
+class Session(_Row):
+    """A visit."""
+
+    at: int
+    device: str
+    origin: str
+    """Host that the visitor came from; empty: from none."""
 
 
 class Candidate(_Row):
@@ -271,6 +303,12 @@ class CustomerState(_Row, dict=True):
     comes before it still goes)."""
     exposures: dict[str, Exposure] = msgspec.field(default_factory=dict)
     """Experiment (``brand``, ``brand|campaign`` or ``campaign``) -> the arm he was exposed to."""
+    views: dict[str, Viewed] = msgspec.field(default_factory=dict)
+    """``brand|product`` -> its views; this and what follows only while a campaign asks for it (``web_facts``)."""
+    checkouts: dict[str, int] = msgspec.field(default_factory=dict)
+    """``brand|cart id`` -> when its checkout was last entered."""
+    sessions: dict[str, Session] = msgspec.field(default_factory=dict)
+    """``brand|session id`` -> visit."""
 
     @property
     def derived(self) -> dict[Any, Any]:

@@ -33,11 +33,18 @@ def event_in_words(event: Envelope) -> str:
     elif "consents" in data:
         text = _profile(data)
     else:
-        named = [f"{word} {data[field]}" for field, word in _NAMED if data.get(field)]
+        named = [f"{word} {data[field]}" for field, word in _NAMED if data.get(field)] or _visit(data)
         text = ", ".join(named[:2]) + _lines(data.get("lines") or ())
     if event.source and data.get("channel") and event.type == "order.placed":
         text += f" ({data['channel']})"
     return text
+
+
+def _visit(data: Mapping[str, Any]) -> list[str]:
+    if not data.get("session"):
+        return []
+    device = f" on {data['device']}" if data.get("device") else ""
+    return [f"visit {data['session']}{device}"]
 
 
 def _lines(lines: Iterable[Mapping[str, Any]]) -> str:

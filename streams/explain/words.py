@@ -20,6 +20,14 @@ OCCASION_WORDS = {
     "back_in_stock": "news that a product is back",
     "complementary_offer": "an offer that fits a purchase",
     "replenishment": "a reminder to buy something again",
+    "product_browsed": "a reminder of the products looked at",
+    "checkout_abandoned": "a reminder of the checkout",
+    "after_return": "help after the return",
+    "delivery_late": "a word about the late delivery",
+    "anniversary": "an anniversary greeting",
+    "channel_shift": "an invitation to the other channel",
+    "returning_session": "a greeting at another visit",
+    "calendar": "a planned message",
 }
 
 

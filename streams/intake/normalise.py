@@ -67,6 +67,8 @@ def _placed(event: OrderPlaced) -> Data:
         data["coupons"] = event.coupons
     if event.payment_method:
         data["payment"] = event.payment_method
+    if event.promised_at is not None:
+        data["promised"] = to_ms(event.promised_at)
     return data
 
 
@@ -80,6 +82,13 @@ def _cancelled(event: OrderCancelled) -> Data:
 
 def _parcel(event: OrderShipped | OrderDelivered) -> Data:
     return {"order": event.order_id, "lines": [{"line": line.line_id, "qty": line.quantity} for line in event.lines]}
+
+
+def _shipped(event: OrderShipped) -> Data:
+    data = _parcel(event)
+    if event.promised_at is not None:
+        data["promised"] = to_ms(event.promised_at)
+    return data
 
 
 def _return(event: ReturnBase) -> Data:
@@ -231,7 +240,7 @@ NORMALISE: dict[str, Callable[[Any], Data]] = {
     "order.placed": _placed,
     "order.changed": _changed,
     "order.cancelled": _cancelled,
-    "order.shipped": _parcel,
+    "order.shipped": _shipped,
     "order.delivered": _parcel,
     "return.requested": _return,
     "return.received": _return,

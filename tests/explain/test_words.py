@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from schemas.decisions import REASONS
+from schemas.envelope import Envelope
 from streams.decide.occasions import OCCASIONS
+from streams.explain.event_words import event_in_words
 from streams.explain.words import OCCASION_WORDS, in_words
 
 
@@ -55,3 +57,9 @@ def test_a_correction_is_told(correction: str, words: str) -> None:
 
 def test_every_occasion_has_words() -> None:
     assert set(OCCASION_WORDS) == set(OCCASIONS)
+
+
+def test_a_visit_is_told_by_its_session_and_device() -> None:
+    data = {"session": "v1", "device": "mobile", "referrer": None}
+    event = Envelope(id="e1", type="session.started", source="web-sessions", customer="c1", at=0, eff=0, data=data)
+    assert event_in_words(event) == "visit v1 on mobile"

@@ -45,9 +45,18 @@ SINCE = {
     "Send.ghost": 3,
     "Profile.region": 3,
     "CustomerState.exposures": 3,
+    "Purchase.promised": 3,
+    "Purchase.promised_at": 3,
+    "Return.received": 3,
+    "ReturnLine.reason": 3,
+    "CustomerState.views": 3,
+    "CustomerState.checkouts": 3,
+    "CustomerState.sessions": 3,
 }
 """Fields that came with a later version than the first."""
 LATER = 99
+NEVER = -1
+"""A time that nothing is known of."""
 """A version that no release has."""
 
 
@@ -166,7 +175,7 @@ def look(value: Any, empty: set[str], filled: set[str]) -> None:
     if isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
             inner = getattr(value, name)
-            (filled if inner else empty).add(f"{type(value).__name__}.{name}")
+            (filled if inner and inner != NEVER else empty).add(f"{type(value).__name__}.{name}")
             look(inner, empty, filled)
     elif isinstance(value, (dict, list, tuple)):
         for inner in value.values() if isinstance(value, dict) else value:

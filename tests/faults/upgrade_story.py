@@ -57,7 +57,16 @@ def campaigns() -> CampaignSet:
         campaign("welcome", after=["1h", "7d"], priority=60, **own),
         campaign("birthday", after=["0s"], options={"lead_days": 1, "local_time": "09:00"}, **own),
         campaign("segment_changed", after=["30m"], options={"segment": "buyer"}, **own),
-        campaign("price_drop", after=["1h"], options={"of": ["wished"]}, **own),
+        campaign("price_drop", after=["1h"], **own),
+        campaign("complementary_offer", after=["1d"], **own),
+        campaign("product_browsed", after=["1h", "1d"], **own),
+        campaign("checkout_abandoned", after=["1h"], **own),
+        campaign("after_return", after=["1d"], **own),
+        campaign("delivery_late", after=["1d"], purpose="service", **own),
+        campaign("anniversary", after=["0s"], **own),
+        campaign("channel_shift", after=["1d"], options={"purchases": 2}, **own),
+        campaign("returning_session", after=["0s"], **own),
+        campaign("calendar", after=["0s"], options={"date": "2025-07-15", "every": "week"}, **own),
     )
     rules: dict[str, Any] = {"hold_window": "2h", "in_flight": "1h", "language": "en", "zone": ZONE}
     rules["segments"] = [{"id": "buyer", "name": "Buyers of the year", "value_min": "60"}]
@@ -128,6 +137,7 @@ class Story:
         for day, products in ((160, {"mug": 1}), (163, {"mug": 2}), (166, {"mug": 1, "lid": 1}), (185, {"lid": 4})):
             tell.cart(START + day * DAY + 9 * HOUR, products, "k-main", **who)
         tell.cart(START + 186 * DAY, {}, "k-empty", **who)
+        self._visits()
         tell.cart(START + 184 * DAY, {"pot": 1}, "k-zest", brand="zest", **who)
         tell.feedback(START + 185 * DAY + 16 * HOUR, "delivered", **who)
         tell.feedback(START + 186 * DAY, "bounced", "sms", **who)
@@ -137,6 +147,19 @@ class Story:
         tell.add("web-sessions", "product.wished", START + 185 * DAY, **wish)
         tell.receipt(START + 185 * DAY + 10 * HOUR, {"lid": 4}, 8, arrived=START + 188 * DAY, **who)
 
+    def _visits(self) -> None:
+        """What is remembered of visits, a promise, and a reason of a return."""
+        tell, visit = self.before, {"customer_id": MAIN, "session_id": "v-main"}
+        origin = {"device": "mobile", "referrer": "https://www.example.org"}
+        tell.add("web-sessions", "session.started", START + 184 * DAY, **origin, **visit)
+        for minute in (1, 2):
+            tell.add("web-sessions", "product.viewed", START + 184 * DAY + minute * MINUTE, product_id="pot", **visit)
+        tell.add("web-sessions", "checkout.started", START + 185 * DAY + 10 * HOUR, cart_id="k-main", **visit)
+        who = {"customer_id": MAIN}
+        tell.order(START + 182 * DAY, {"mug": 1}, "o-late", promised_at=rfc3339(START + 186 * DAY), **who)
+        small = [{"product_id": "mug", "quantity": 1, "reason": "too small"}]
+        tell.back(START + 183 * DAY, None, "r-small", "return.received", lines=small, **who)
+
     def _merges(self) -> None:
         for number, name in enumerate((GONE, SURVIVOR, ABSENT, PRESENT)):
             own = {"birth_date": f"1990-07-{16 + number}", "registered_at": rfc3339(START + 9 * DAY)}
@@ -144,6 +167,8 @@ class Story:
             self.before.order(START + (150 + number) * DAY, {"pot": 1}, f"o-{name}", customer_id=name)
             self.before.cart(START + 188 * DAY + number * HOUR, {"mug": 2}, f"k-{name}", customer_id=name)
         self.before.merged(START + 160 * DAY, GONE, MAIN)
+        self.before.merged(START + 161 * DAY, "in-a-circle", "and-back")
+        self.before.merged(START + 162 * DAY, "and-back", "in-a-circle")
         self.before.order(START + 165 * DAY, {"cup": 2}, "o-forwarded", customer_id=GONE)
         self.during.merged(HELD_UP_FROM + 10 * HOUR, ABSENT, SURVIVOR)
         self.during.merged(HELD_UP_FROM + 11 * HOUR, PRESENT, SURVIVOR)

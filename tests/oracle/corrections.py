@@ -10,7 +10,7 @@ from tests.oracle.customer import Customer, Send
 from tests.oracle.history import DAY_MS, Event
 from tests.oracle.occasions import Occasion, SegmentChanged
 from tests.oracle.profiles import withdraws_consent
-from tests.oracle.purchases import Purchase, changes_purchases, is_return, purchase_id
+from tests.oracle.purchases import Purchase, changes_purchases, purchase_id, takes_back
 
 CORRECTABLE_MS = 30 * DAY_MS
 
@@ -31,14 +31,21 @@ def undone(send: Send, event: Event, customer: Customer, occasion: Occasion) -> 
     if purchase is not None and (purchase.brand != key.brand or purchase.cancelled):
         purchase = None
     bought = "bought_in_store" if event.type == "pos.receipt" else "bought_online"
-    if campaign.occasion == "cart_abandoned":
+    if campaign.occasion in ("cart_abandoned", "checkout_abandoned"):
         since_start = purchase is not None and purchase.at >= send.candidate.items.cart_start
         emptied = since_start and _has_items(send, purchase) and _nothing_is_open(send, customer)
         return bought if emptied else None
     if campaign.occasion == "review_request":
-        return "returned" if _takes_back(event, key.episode, customer) and _nothing_is_kept(send, customer) else None
+        return (
+            "returned"
+            if takes_back(event, key.episode, customer.facts.purchases) and _nothing_is_kept(send, customer)
+            else None
+        )
     if campaign.occasion == "second_purchase":
-        if _takes_back(event, key.episode, customer) and not customer.facts.purchases[key.episode].is_kept:
+        if (
+            takes_back(event, key.episode, customer.facts.purchases)
+            and not customer.facts.purchases[key.episode].is_kept
+        ):
             return "returned"
         return "bought_again" if purchase is not None and purchase.is_kept and purchase.id != key.episode else None
     if campaign.occasion == "reactivation":
@@ -50,7 +57,8 @@ def undone(send: Send, event: Event, customer: Customer, occasion: Occasion) -> 
     if isinstance(occasion, ComplementaryOffer):
         if purchase is not None and _has_items(send, purchase):
             return bought
-        gone = _takes_back(event, key.episode, customer) and not customer.facts.purchases[key.episode].is_kept
+        purchases = customer.facts.purchases
+        gone = takes_back(event, key.episode, purchases) and not purchases[key.episode].is_kept
         return "returned" if gone else None
     if isinstance(occasion, Replenishment):
         (product,) = send.candidate.items.quantities
@@ -66,7 +74,7 @@ def undone(send: Send, event: Event, customer: Customer, occasion: Occasion) -> 
         if not trades or not stood or occasion.is_inside() == occasion.wants_inside:
             return None
         return bought if event.type in ("order.placed", "pos.receipt") else "returned"
-    return None
+    return occasion.undone(send, event, purchase)
 
 
 def correction(send: Send, event: Event, now: int, rules: BrandRules) -> str | None:
@@ -78,18 +86,6 @@ def correction(send: Send, event: Event, now: int, rules: BrandRules) -> str | N
 
 def _has_items(send: Send, purchase: Purchase) -> bool:
     return any(purchase.quantity_of(product) for product in send.candidate.items.quantities)
-
-
-def _takes_back(event: Event, order_id: str, customer: Customer) -> bool:
-    """Whether an event cancels an order, or may return something of it."""
-    if event.type == "order.cancelled":
-        return bool(event.record["order_id"] == order_id)
-    if not is_return(event):
-        return False
-    if event.record.get("order_id"):
-        return bool(event.record["order_id"] == order_id)
-    products = {line["product_id"] for line in event.record["lines"]}
-    return any(line.product in products for line in customer.facts.purchases[order_id].lines)
 
 
 def _nothing_is_open(send: Send, customer: Customer) -> bool:

@@ -48,7 +48,8 @@ def refusal(
     closed = closed_rules(rules, channel, market)
     by_calendar = [cap for cap in fitting_caps(rules, campaign, channel) if not isinstance(cap.per, int)]
     keeps_times = quiet_rule(rules, channel, market) is not None or closed or by_calendar
-    if (keeps_times or campaign.occasion == "birthday") and profile.zone(brand, rules) is None:
+    is_dated = campaign.occasion in ("birthday", "anniversary", "calendar")
+    if (keeps_times or is_dated) and profile.zone(brand, rules) is None:
         return "zone_unknown", None, items
     return None, channel, left
 

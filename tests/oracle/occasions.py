@@ -2,7 +2,7 @@
 
 Each occasion has ``armed(...)``: the episodes with their anchors that an event brings, and ``anchor(...)`` and
 ``against(...)``, asked when a step pops or is released: the anchor as it is now (None: the episode ends without a
-record), and then a reason to suppress it, or the items it is about.
+record), and then a reason to suppress it, the items it is about, or None: it ends after all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from schemas.campaigns import Campaign
 from schemas.lifecycle import Segment
 from tests.oracle.calendars import birthday_in, instant, utc_date
 from tests.oracle.carts import Cart, open_lines
-from tests.oracle.customer import Customer, Facts, Items, Key, World
+from tests.oracle.customer import Customer, Facts, Items, Key, Send, World
 from tests.oracle.history import DAY_MS, PROFILE_TYPES, Event
 from tests.oracle.lifecycle import Life, late_after, purchase_days
 from tests.oracle.purchases import Purchase, changes_purchases
@@ -40,8 +40,12 @@ class Occasion:
     def anchor(self, episode: str) -> int | None:
         raise NotImplementedError
 
-    def against(self, episode: str) -> Verdict:
+    def against(self, episode: str) -> Verdict | None:
         return Items()
+
+    def undone(self, send: Send, event: Event, purchase: Purchase | None) -> str | None:
+        """Why an event undoes a send; ``purchase``: the one of the brand that the event is, if any."""
+        return None
 
 
 class CartAbandoned(Occasion):
@@ -54,13 +58,17 @@ class CartAbandoned(Occasion):
             for cart_id in dict.fromkeys(e.record["cart_id"] for e in updates):
                 cart = self.facts.cart(self.brand, cart_id)
                 if not cart.ended and cart.last_at is not None:
-                    yield self._round(cart_id, cart, cart.last_at), cart.last_at
+                    yield from self._armed(cart_id, cart, cart.last_at)
         elif event.type == "cart.updated" and event.brand == self.brand and event.record["lines"]:
             cart = self.facts.cart(self.brand, event.record["cart_id"])
             if not cart.ignores(event.at):
-                episode = self._round(event.record["cart_id"], cart, event.at)
-                if not cart.ended and cart.last_at is not None:
-                    yield episode, cart.last_at
+                yield from self._armed(event.record["cart_id"], cart, event.at)
+
+    def _armed(self, cart_id: str, cart: Cart, at: int) -> Iterator[tuple[str, int]]:
+        """What an update at that time arms."""
+        episode = self._round(cart_id, cart, at)
+        if not cart.ended and cart.last_at is not None:
+            yield episode, cart.last_at
 
     def _round(self, cart_id: str, cart: Cart, at: int) -> str:
         """The episode of the round that an update belongs to."""

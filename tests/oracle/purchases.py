@@ -125,6 +125,18 @@ def is_return(event: Event) -> bool:
     return event.type in RETURN_TYPES or has_returns_at_till(event)
 
 
+def takes_back(event: Event, order_id: str, purchases: Mapping[str, Purchase]) -> bool:
+    """Whether an event cancels an order, or may return something of it."""
+    if event.type == "order.cancelled":
+        return bool(event.record["order_id"] == order_id)
+    if not is_return(event):
+        return False
+    if event.record.get("order_id"):
+        return bool(event.record["order_id"] == order_id)
+    products = {line["product_id"] for line in event.record["lines"]}
+    return any(line.product in products for line in purchases[order_id].lines)
+
+
 def changes_purchases(event: Event) -> bool:
     """Any purchase, change, cancellation or return."""
     return is_purchase(event) or is_return(event) or event.type in ("order.changed", "order.cancelled")

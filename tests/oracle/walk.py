@@ -20,7 +20,8 @@ from tests.oracle.experiments import ghost_reason
 from tests.oracle.gates import Answer, refusal
 from tests.oracle.history import DAY_MS, Event, arrival_ms, stamped
 from tests.oracle.identity import Becomes, Step, resolved
-from tests.oracle.occasions import OCCASIONS, Birthday, Occasion
+from tests.oracle.kinds import OCCASIONS
+from tests.oracle.occasions import Birthday, Occasion
 
 ALL_OCCASIONS = {**OCCASIONS, **CATALOGUE_OCCASIONS}
 RUN_ON_MS = 30 * DAY_MS
@@ -191,7 +192,7 @@ class Walk:
         for key in sorted(key for key, due in customer.timers.items() if due <= self.now):
             due = customer.timers.pop(key)
             self._come_due(customer, key, due)
-            if self.world.campaigns[key.campaign].occasion == "segment_changed":
+            if self.world.campaigns[key.campaign].occasion in ("segment_changed", "anniversary", "calendar"):
                 self._arm_of(customer, self.world.campaigns[key.campaign], key.brand, None)
 
     def _come_due(self, customer: Customer, key: Key, due: int) -> None:
@@ -205,6 +206,8 @@ class Walk:
             customer.timers[key] = anchor + campaign.steps[key.step - 1].after
             return
         verdict = occasion.against(key.episode)
+        if verdict is None:
+            return
         if isinstance(verdict, str):
             self._decide(customer, key, "suppressed", verdict, due)
             return
@@ -279,7 +282,7 @@ class Walk:
             if anchor is None:
                 continue
             due = anchor + campaign.steps[key.step - 1].after
-            if due <= self.now and isinstance(occasion.against(key.episode), str):
+            if due <= self.now and not isinstance(occasion.against(key.episode), Items):
                 continue
             moments.append(max(timer, due))
         latest = min(self.now + rules.look_ahead, best.valid_until)
@@ -302,6 +305,8 @@ class Walk:
             customer.timers[key] = due
             return []
         verdict = occasion.against(key.episode)
+        if verdict is None:
+            return []
         if isinstance(verdict, str):
             self._decide(customer, key, "suppressed", verdict, candidate.due, candidate.channel)
             return []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
 
 from schemas.base import rfc3339
 from schemas.campaigns import BrandRules, Campaign
+from streams.replay.arrivals import JUMP_MS_MAX
 from tests.oracle.builders import DAY, HOUR, SOURCES
 from tests.oracle.history import parse_ms
 from tests.property import rulesets
@@ -89,6 +90,17 @@ def with_duplicates(choose: Chooser, history: Records, percent: int = 8) -> Reco
     return result
 
 
+def with_arrivals_told(history: Records) -> Records:
+    """The history with ``arrived_at`` in every record of a source that reaches back for more than a year: a replay
+    takes a longer leap of untold arrivals for a wrong clock."""
+    result: Records = {}
+    for source, records in history.items():
+        times = [parse_ms(record["occurred_at"]) for record in records]
+        leaps = bool(times) and max(times) - min(times) > JUMP_MS_MAX
+        result[source] = [{"arrived_at": r["occurred_at"], **r} for r in records] if leaps else records
+    return result
+
+
 def told_case(seed: int, people: int, scenes: int, days: int, least_lateness: int = 0) -> Case:
     """A case as its scenes tell it: some of what undoes messages arrives late."""
     choose = Chooser(seed)
@@ -103,6 +115,11 @@ def told_case(seed: int, people: int, scenes: int, days: int, least_lateness: in
 
 def plain_case(seed: int, people: int, scenes: int, days: int, least_lateness: int = 0) -> Case:
     """A case whose events arrive when they happen."""
+    case = _punctual_case(seed, people, scenes, days, least_lateness)
+    return replace(case, history=with_arrivals_told(case.history))
+
+
+def _punctual_case(seed: int, people: int, scenes: int, days: int, least_lateness: int = 0) -> Case:
     case = told_case(seed, people, scenes, days, least_lateness)
     for record in (record for records in case.history.values() for record in records):
         record.pop("arrived_at", None)
@@ -111,14 +128,14 @@ def plain_case(seed: int, people: int, scenes: int, days: int, least_lateness: i
 
 def full_case(seed: int, people: int, scenes: int, days: int, beyond: bool, duplicates: bool) -> Case:
     """A case with disorder, and if wanted with late events and duplicates; some end before their last event."""
-    case = (told_case if beyond else plain_case)(seed, people, scenes, days)
+    case = (told_case if beyond else _punctual_case)(seed, people, scenes, days)
     choose = Chooser(seed + 1)
     history = delayed(choose, case.history, case.lateness_ms, beyond)
     if duplicates:
         history = with_duplicates(choose, history)
     times = [parse_ms(r["occurred_at"]) for records in history.values() for r in records]
     until = max(times) - 5 * DAY if choose.chance(10) else None
-    return Case(history, case.campaigns, case.brands, case.lateness_ms, until)
+    return Case(with_arrivals_told(history), case.campaigns, case.brands, case.lateness_ms, until)
 
 
 SEEDS = st.integers(0, 2**63)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from schemas.base import rfc3339
@@ -25,6 +25,7 @@ from tests.property.choices import (
     ZONES,
     Chooser,
 )
+from tests.property.choices_of_options import REASONS
 
 BIRTHDAYS = ("03-13", "03-27", "02-29", "10-30", "11-06", "02-28", "03-01", "01-20", "12-31", "01-01")
 
@@ -102,6 +103,8 @@ class Story:
             held = {} if choose.chance(15) else choose.one_of((goods, self.goods()))
             self.written.cart(at, held, cart, **choose.one_of((who, self.who(person))), **place)
         if choose.chance(40):
+            self.checkout(person, at + choose.one_of(SHORT), cart, place)
+        if choose.chance(40):
             self.login(person, at + choose.one_of(SHORT))
         end = choose.one_of(("left", "till", "order", "order of the cart", "part", "till"))
         bought = {next(iter(goods)): 1} if end == "part" else goods
@@ -113,6 +116,34 @@ class Story:
             self.buy(person, at, bought, place | cart_id)
         if choose.chance(30):
             self.written.cart(at + choose.one_of(SHORT + LONG), self.goods(), cart, **self.who(person), **place)
+        if choose.chance(20):
+            self.checkout(person, at + choose.one_of(SHORT + LONG), cart, place)
+
+    def checkout(self, person: str, at: int, cart: str, place: dict[str, Any]) -> None:
+        fields = {"session_id": "s", "cart_id": cart}
+        self.written.add("web-sessions", "checkout.started", at, **self.who(person), **place, **fields)
+
+    def visit(self, person: str, at: int) -> None:
+        """A visit in which products are looked at, and perhaps put into a cart or bought."""
+        choose, place, who = self.choose, self.place(), self.who(person)
+        session = {"session_id": choose.one_of((self.fresh("v"), self.fresh("v"), f"v-{person}"))}
+        device = {"device": choose.one_of(("desktop", "mobile", "app"))}
+        origin = {"referrer": choose.one_of((None, "https://www.example.com", "https://example.org:8443"))}
+        if choose.chance(70):
+            self.written.add("web-sessions", "session.started", at, **who, **place, **session, **device, **origin)
+        for _ in range(choose.up_to(3)):
+            at += choose.one_of(SHORT[:6])
+            viewed = {"product_id": choose.one_of(PRODUCTS)}
+            named = choose.one_of((who, who, self.who(person)))
+            self.written.add("web-sessions", "product.viewed", at, **named, **place, **session, **viewed)
+        end = choose.one_of(("left", "left", "cart", "order", "till"))
+        when = at + choose.one_of(SHORT)
+        if end == "cart":
+            self.written.cart(when, self.goods(), self.fresh("k"), **who, **place)
+        elif end == "order":
+            self.buy(person, when, self.goods(), place)
+        elif end == "till":
+            self.receipt(person, when, self.goods(), place)
 
     def purchase(self, person: str, at: int) -> None:
         """An order with what follows: change, cancellation, deliveries, returns; or a receipt."""
@@ -136,7 +167,11 @@ class Story:
         place = {name: fields[name] for name in ("brand", "market")}
         price = choose.one_of(("10.00", "5.00"))
         channel = choose.one_of(("web", "app", "phone"))
+        fields = fields | self.promise(at)
         self.written.order(at, goods, order_id, price, channel=channel, **who, **fields)
+        if choose.chance(15):
+            when = at + choose.one_of(SHORT + LONG[:5])
+            self.written.of_order("shipped", when, order_id, **who, **place, **self.promise(when))
         if choose.chance(10):
             changed = [{**line, "line_id": f"n{n}"} for n, line in enumerate(_order_lines(self.goods()))]
             when = at + choose.one_of(SHORT + LONG)
@@ -150,6 +185,11 @@ class Story:
         if choose.chance(45):
             self.give_back(at, order_id, goods, {**who, **place})
 
+    def promise(self, at: int) -> dict[str, Any]:
+        """Until when an order is promised, if it is."""
+        choose = self.choose
+        return {"promised_at": rfc3339(at + choose.one_of(LONG[:8]))} if choose.chance(35) else {}
+
     def give_back(self, bought: int, order_id: str, goods: dict[str, int], fields: dict[str, Any]) -> None:
         """A return of all or one of it, with or without the order's id, in up to three words."""
         choose, at, return_id = self.choose, bought, self.fresh("r")
@@ -158,6 +198,8 @@ class Story:
         listed = [{"product_id": product, "quantity": quantity} for product, quantity in taken.items()]
         if named and choose.chance(40):
             listed = [{**line, "line_id": f"l{number}"} for number, line in enumerate(listed, start=1)]
+        if choose.chance(40):
+            listed = [{**line, "reason": choose.one_of(REASONS)} for line in listed]
         for _ in range(choose.one_of((1, 1, 2, 3))):
             at += choose.one_of(LONG + SHORT)
             kind = choose.one_of(("return.received", "return.requested", "refund.issued", "return.rejected"))
@@ -261,12 +303,14 @@ class Story:
         choose, campaign = self.choose, self.choose.one_of(self.campaigns)
         place = {"brand": choose.one_of(campaign.brands), "market": choose.one_of(MARKETS)}
         who, goods = {"customer_id": person}, {choose.one_of(PRODUCTS): 1}
-        order_id, due = self.fresh("o"), at + choose.one_of(campaign.steps).after
+        order_id, due = self.fresh("a"), at + choose.one_of(campaign.steps).after
         if campaign.occasion == "cart_abandoned":
             self.written.cart(at, goods, self.fresh("k"), **who, **place)
         elif campaign.occasion in ("review_request", "second_purchase"):
             self.written.order(at - HOUR, goods, order_id, **who, **place)
             self.written.of_order("delivered", at, order_id, **who, **place)
+        elif campaign.occasion in BEGIN:
+            due += BEGIN[campaign.occasion](self, at, order_id, goods, {**who, **place})
         elif campaign.occasion == "reactivation":
             self.written.order(at - 10 * DAY, goods, self.fresh("o"), **who, **place)
             self.written.order(at, goods, order_id, **who, **place)
@@ -287,13 +331,29 @@ class Story:
         self, person: str, at: int, order_id: str, goods: dict[str, int], place: dict[str, Any]
     ) -> dict[str, Any]:
         choose, who = self.choose, {"customer_id": person}
-        how = choose.one_of(("till", "till", "order", "return", "cancellation", "complaint", "consent", "erasure"))
+        ways = (
+            "till",
+            "till",
+            "order",
+            "return",
+            "cancellation",
+            "complaint",
+            "consent",
+            "erasure",
+            "delivery",
+            "refusal",
+        )
+        how = choose.one_of(ways)
         if how == "till":
             return self.written.receipt(at, goods, self.written.count, **who, **place)
         if how == "order":
             return self.written.order(at, goods, self.fresh("o"), **who, **place)
         if how == "return":
             return self.written.back(at, goods, self.fresh("r"), order_id=order_id, **who, **place)
+        if how == "delivery":
+            return self.written.of_order("delivered", at, order_id, **who, **place)
+        if how == "refusal":
+            return self.written.back(at, goods, f"r-{order_id}", "return.rejected", order_id=order_id, **who, **place)
         if how == "cancellation":
             return self.written.of_order("cancelled", at, order_id, **who, **place)
         if how == "erasure":
@@ -331,6 +391,8 @@ class Story:
             self.purchase,
             self.rhythm,
             self.wanted,
+            self.visit,
+            self.visit,
             self.aftermath,
             self.aftermath,
         )
@@ -340,6 +402,56 @@ class Story:
             scene(choose.one_of(self.people), self.moment())
         for _ in range(choose.up_to(5)):
             self.catalogue(choose.one_of(PRODUCTS), self.moment())
+
+
+def _begin_browsing(story: Story, at: int, order_id: str, goods: dict[str, int], fields: dict[str, Any]) -> int:
+    for product in goods:
+        viewed = {"session_id": story.fresh("v"), "product_id": product}
+        story.written.add("web-sessions", "product.viewed", at, **viewed, **fields)
+    return 0
+
+
+def _begin_checkout(story: Story, at: int, order_id: str, goods: dict[str, int], fields: dict[str, Any]) -> int:
+    cart = {"cart_id": story.fresh("k")}
+    story.written.cart(at, goods, **cart, **fields)
+    story.written.add("web-sessions", "checkout.started", at, session_id="s", **cart, **fields)
+    return 0
+
+
+def _begin_return(story: Story, at: int, order_id: str, goods: dict[str, int], fields: dict[str, Any]) -> int:
+    story.written.order(at - DAY, goods, order_id, **fields)
+    story.written.back(at, goods, f"r-{order_id}", "return.received", order_id=order_id, **fields)
+    return 0
+
+
+def _begin_delivery(story: Story, at: int, order_id: str, goods: dict[str, int], fields: dict[str, Any]) -> int:
+    story.written.order(at - DAY, goods, order_id, promised_at=rfc3339(at), **fields)
+    return 0
+
+
+def _begin_row(story: Story, at: int, order_id: str, goods: dict[str, int], fields: dict[str, Any]) -> int:
+    for number, day in enumerate((2, 1)):
+        story.written.order(at - day * DAY, goods, f"{order_id}-{number}", **fields)
+    story.written.order(at, goods, order_id, **fields)
+    return story.choose.one_of((-DAY, 0))
+
+
+def _begin_anniversary(story: Story, at: int, order_id: str, goods: dict[str, int], fields: dict[str, Any]) -> int:
+    begun = story.choose.one_of((365, 366, 365 - 7, 364)) * DAY
+    story.written.order(at - begun, goods, f"{order_id}-first", **fields)
+    story.written.profile(at - begun, registered_at=rfc3339(at - begun), **fields)
+    return 0
+
+
+BEGIN: dict[str, Callable[[Story, int, str, dict[str, int], dict[str, Any]], int]] = {
+    "product_browsed": _begin_browsing,
+    "checkout_abandoned": _begin_checkout,
+    "after_return": _begin_return,
+    "delivery_late": _begin_delivery,
+    "channel_shift": _begin_row,
+    "anniversary": _begin_anniversary,
+}
+"""What brings a message of these occasions about; returns by how much later than ``at`` its steps count."""
 
 
 def _order_lines(goods: dict[str, int]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from schemas.campaigns import ON_ARRIVAL, BrandRules, Campaign
 from tests.oracle.builders import DAY, brand, campaign
 from tests.property import sending
 from tests.property.choices import BRANDS, MARKETS, ZONES, Chooser
+from tests.property.choices_of_options import OPTIONS_OF
 
 OCCASIONS = (
     "cart_abandoned",
@@ -22,6 +23,14 @@ OCCASIONS = (
     "back_in_stock",
     "complementary_offer",
     "replenishment",
+    "product_browsed",
+    "checkout_abandoned",
+    "after_return",
+    "delivery_late",
+    "anniversary",
+    "channel_shift",
+    "returning_session",
+    "calendar",
 )
 QUESTIONS = (
     "customer.known",
@@ -92,12 +101,20 @@ AFTERS: dict[str, tuple[Any, ...]] = {
     "back_in_stock": (["0s"], ["1h"], ["0s", "1d"]),
     "complementary_offer": (["0s"], ["1d"], ["1d", "7d"]),
     "replenishment": (["0s"], ["1d"]),
+    "product_browsed": (["1h"], ["0s"], ["4h", "1d"]),
+    "checkout_abandoned": (["1h"], ["0s", "4h"], ["1d"]),
+    "after_return": (["0s"], ["4h"], ["0s", "7d"]),
+    "delivery_late": (["0s"], ["1d"], ["1d", "7d"]),
+    "anniversary": (["0s"], ["4h"]),
+    "channel_shift": (["0s"], ["1d"], ["1h", "7d"]),
+    "returning_session": (["0s"], ["0s"], ["1h"]),
+    "calendar": (["0s"], ["4h"]),
 }
 
 
 def campaigns(choose: Chooser, start: int) -> list[Campaign]:
-    """One to eight campaigns; two of an occasion are possible."""
-    wanted = [occasion for occasion in OCCASIONS if choose.chance(75)] or ["cart_abandoned"]
+    """Some campaigns; two of an occasion are possible."""
+    wanted = [occasion for occasion in OCCASIONS if choose.chance(40)] or ["cart_abandoned"]
     wanted += [choose.one_of(OCCASIONS) for _ in range(choose.up_to(2))]
     return [_campaign(choose, occasion, f"m{choose.up_to(9)}-{n}", start) for n, occasion in enumerate(wanted)]
 
@@ -112,7 +129,7 @@ def _campaign(choose: Chooser, occasion: str, name: str, start: int) -> Campaign
         "valid_for": choose.one_of(("48h", "1h", "10d", "2d")),
         "exempt_from_caps": choose.chance(10),
         "content": _content(choose),
-        "options": _options(choose, occasion),
+        "options": OPTIONS_OF[occasion](choose, start) if occasion in OPTIONS_OF else _options(choose, occasion),
     }
     fields |= sending.of_campaign(choose)
     if choose.chance(40):

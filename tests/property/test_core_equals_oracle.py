@@ -119,9 +119,18 @@ def test_the_examples_reach_every_outcome_occasion_and_reason(capsys: pytest.Cap
         "back_in_stock",
         "complementary_offer",
         "replenishment",
+        "product_browsed",
+        "checkout_abandoned",
+        "after_return",
+        "delivery_late",
+        "anniversary",
+        "channel_shift",
+        "returning_session",
+        "calendar",
     }
     assert {outcome for _, outcome, _ in seen} == set(OUTCOMES)
     assert {reason for _, _, reason in seen} == set(REASONS) - NOT_IN_A_BACKTEST
     corrections = {(outcome, reason) for _, outcome, reason in seen if outcome in ("cancelled", "regretted")}
     wanted = {"bought_in_store", "bought_online", "bought_again", "returned", "consent_withdrawn", "erased"}
+    wanted |= {"delivered", "return_rejected"}
     assert {reason for _, reason in corrections} == wanted

@@ -5,18 +5,16 @@ Episode: customer and date of the birthday in that year. Source: customers.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 from schemas.base import from_ms
 from schemas.envelope import Envelope
-from streams.decide.local_time import instant
 from streams.decide.occasions.base import END, Arming, Verdict, not_registered
+from streams.decide.occasions.dated import day_in, day_of, moment, next_of
 from streams.decide.occasions.welcome import PROFILE_TYPES
 from streams.decide.rules import Compiled
-from streams.decide.state import DAY_MS, Sent
+from streams.decide.state import Sent
 from streams.decide.view import View
-
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 class Birthday:
@@ -32,27 +30,19 @@ class Birthday:
         """The next birthday whose due is not before now and which is not decided yet."""
         if brand not in view.state.registered or view.state.profile is None or view.state.profile.birth is None:
             return []
-        after = campaign.afters[0]
-        year = from_ms(view.now).year - 1
-        for candidate in range(year, year + 5):
-            day = birthday_in(view.state.profile.birth, candidate, campaign.options.leap_day)
-            if (day.toordinal() - _EPOCH_DAY + 2) * DAY_MS + after < view.now:
-                continue  # over in every zone
-            anchor = _anchor(view, campaign, brand, day)
-            episode = f"{view.state.customer}/{day.isoformat()}"
-            if anchor + after >= view.now and not _taken(view, campaign, brand, episode):
-                return [Arming(episode, anchor)]
-        return []
+        birth, options, year = view.state.profile.birth, campaign.options, from_ms(view.now).year - 1
+        days = (_birthday_in(birth, candidate, options.leap_day) for candidate in range(year, year + 5))
+        return next_of(view, campaign, brand, days, options.lead_days, view.now)
 
     def check(self, view: View, campaign: Compiled, brand: str, episode: str, after: int) -> Verdict:
         """The profile still says this date."""
-        profile = view.state.profile
+        profile, options = view.state.profile, campaign.options
         if profile is None or profile.birth is None:
             return END
-        day = date.fromisoformat(episode.rsplit("/", 1)[1])
-        if birthday_in(profile.birth, day.year, campaign.options.leap_day) != day:
+        day = day_of(episode)
+        if _birthday_in(profile.birth, day.year, options.leap_day) != day:
             return END
-        due = _anchor(view, campaign, brand, day) + after
+        due = moment(view, campaign, brand, day, options.lead_days) + after
         if due > view.now:
             return Verdict("wait", until=due)
         return Verdict("go", value=f"birthday {day.isoformat()}", since=view.now)
@@ -69,27 +59,5 @@ class Birthday:
         return None
 
 
-def birthday_in(birth: str, year: int, leap_day: str) -> date:
-    """The birthday in a year; 29 February is ``leap_day`` ("02-28" or "03-01") in years without it."""
-    month, day = int(birth[5:7]), int(birth[8:10])
-    if (month, day) == (2, 29):
-        try:
-            return date(year, 2, 29)
-        except ValueError:
-            month, day = int(leap_day[:2]), int(leap_day[3:])
-    return date(year, month, day)
-
-
-def _anchor(view: View, campaign: Compiled, brand: str, day: date) -> int:
-    wanted = day - timedelta(days=campaign.options.lead_days)
-    return instant(wanted, campaign.options.local_time, view.zone(brand) or "UTC")
-
-
-def _taken(view: View, campaign: Compiled, brand: str, episode: str) -> bool:
-    if f"{brand}|{campaign.id}|{episode}|1" in view.state.decided:
-        return True
-    return any(
-        candidate.campaign == campaign.id and candidate.episode == episode and candidate.brand == brand
-        for slot in view.state.slots.values()
-        for candidate in slot.candidates
-    )
+def _birthday_in(birth: str, year: int, leap_day: str) -> date:
+    return day_in(year, int(birth[5:7]), int(birth[8:10]), leap_day)

@@ -1,6 +1,7 @@
 """Cart abandoned: a cart with lines, left alone for a while; what was bought anywhere leaves it.
 
 Episode: the cart id, with a counter from the second round on. Sources: web sessions, orders, till receipts.
+``checkout_abandoned`` is the same for a cart whose checkout was entered.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from streams.decide.occasions.base import END, Arming, Verdict, bought_by, bough
 from streams.decide.rules import Compiled, minor
 from streams.decide.state import Cart, Sent
 from streams.decide.view import View
+
+ROUNDS = frozenset({"cart_abandoned", "checkout_abandoned"})
+"""Occasions whose episodes are rounds of a cart."""
 
 
 class CartAbandoned:
@@ -29,18 +33,32 @@ class CartAbandoned:
             carts = [] if cart is None or not cart.lines else [cart]
         else:
             carts = sorted((c for c in view.state.carts.values() if c.brand == brand and c.lines), key=lambda c: c.id)
-        return [
-            Arming(_episode(cart, _round(view, campaign, cart, event.at if event else cart.activity)), cart.activity)
-            for cart in carts
-        ]
+        armings = []
+        for cart in carts:
+            anchor = self._anchor(view, cart)
+            if anchor is not None:
+                at = self._told_at(view, cart, event)
+                armings.append(Arming(_episode(cart, _round(view, campaign, cart, at)), anchor))
+        return armings
+
+    def _anchor(self, view: View, cart: Cart) -> int | None:
+        """What the steps count from; None: the occasion is not about this cart."""
+        return cart.activity
+
+    def _told_at(self, view: View, cart: Cart, event: Envelope | None) -> int:
+        """The time by which it is known whether a new round begins."""
+        return cart.activity if event is None else event.at
 
     def check(self, view: View, campaign: Compiled, brand: str, episode: str, after: int) -> Verdict:
         """Open lines: what is in the cart less what was bought since it was started."""
         cart = view.state.carts.get(f"{brand}|{episode.split('#')[0]}")
         if cart is None or not cart.lines or episode != _episode(cart, _known_round(view, campaign, cart)[0]):
             return END
-        if cart.activity + after > view.now:
-            return Verdict("wait", until=cart.activity + after)
+        anchor = self._anchor(view, cart)
+        if anchor is None:
+            return END
+        if anchor + after > view.now:
+            return Verdict("wait", until=anchor + after)
         bought, purchases = view.bought_since(brand, cart.started)
         lines: dict[str, tuple[int, int]] = {}
         left = dict(bought)
