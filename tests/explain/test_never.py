@@ -18,6 +18,10 @@ WELCOME = campaign("welcome", "welcome")
 BIRTHDAY = campaign("birthday", "birthday", after="0s")
 VIP = campaign("segment_changed", "vip", after="0s", options={"segment": "vip"})
 LEFT = campaign("segment_changed", "left", after="0s", options={"segment": "vip", "change": "left"})
+CHEAPER = campaign("price_drop", "cheaper", after="0s")
+BACK = campaign("back_in_stock", "back", after="0s")
+FITS = campaign("complementary_offer", "fits")
+USED_UP = campaign("replenishment", "used-up", after="0s")
 RULES = (brand(segments=[{"id": "vip", "name": "n", "value_min": "100"}]),)
 
 
@@ -74,6 +78,11 @@ CASES: list[tuple[Campaign, History, str]] = [
     (BIRTHDAY, nothing(), "No registration with acme is known."),
     (BIRTHDAY, registered("acme"), "The profile has no birth date."),
     (VIP, ordered(), "The customer is not in segment vip; stage new, value of 365 days 1000, purchase days 1."),
+    (CHEAPER, nothing(), "No interest in a product of acme is known."),
+    (BACK, nothing(), "No interest in a product of acme is known."),
+    (FITS, nothing(), "No purchase of acme is known."),
+    (FITS, ordered(), "Nothing in the catalogue goes with what was kept of acme."),
+    (USED_UP, nothing(), "No purchase of acme is known."),
     (LEFT, ordered(), "The customer never was in segment vip; stage new, value of 365 days 1000, purchase days 1."),
 ]
 
