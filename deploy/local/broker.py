@@ -219,7 +219,9 @@ class LocalBroker:
     def _format(self, command: list[str]) -> None:
         arguments = [command[0], QUICK_COMPILER, *command[1:], "kafka.tools.StorageTool", "format"]
         arguments += ["--cluster-id", self._cluster_id, "--config", str(self._properties)]
-        done = subprocess.run(arguments, capture_output=True, text=True, timeout=self.start_timeout_s, check=False)
+        done = subprocess.run(
+            arguments, capture_output=True, text=True, timeout=max(START_TIMEOUT_S, self.start_timeout_s), check=False
+        )
         if done.returncode:
             reason = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[0]
             raise PlatformError(

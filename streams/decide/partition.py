@@ -434,7 +434,7 @@ class Partition:
                     self.forwarding.follows(state, event)
                 merge.absorb(state, event)
                 interests.enter_all(state, self.watchers)
-                state.parked += product_news.missed(self.rules, state, event.eff, self.through[0])
+                state.parked += product_news.missed(self.rules, state, event.eff, self.through[0], state.interests)
                 self.fold.rearm(state, event.eff)
                 self._schedule(state)
                 return True
@@ -462,11 +462,16 @@ class Partition:
             if alarm is not None and not is_event:
                 self._ring(state, alarm)
                 continue
+            wanted = interests.snapshot(state)
             self._apply(parked.popleft())
             if self.states.get(state.customer) is not state:
                 for event in parked:
                     self._apply(event)
                 return
+            new = [place for place, interest in interests.snapshot(state).items() if wanted.get(place) != interest]
+            if new:
+                notes = product_news.missed(self.rules, state, at, self.through[0], new)
+                parked = deque(sorted([*parked, *notes], key=key_of))
         self._schedule(state)
 
     def _next_alarm(self, state: CustomerState) -> Place | None:

@@ -6,6 +6,7 @@ and how far it got is in the position record.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from schemas.envelope import Envelope
@@ -51,10 +52,10 @@ def of(rules: Rules, event: Envelope) -> News | None:
     return News(event.eff, f"{event.brand}|{product}", names) if names else None
 
 
-def missed(rules: Rules, state: CustomerState, since: int, through: int) -> list[Envelope]:
-    """Notes to a customer of what changed after his merge at ``since``: nobody knew yet what interests him."""
+def missed(rules: Rules, state: CustomerState, since: int, through: int, places: Iterable[str]) -> list[Envelope]:
+    """Notes to a customer of what changed after ``since`` at ``places``: nobody knew yet that they interest him."""
     notes = []
-    for place in sorted(state.interests):
+    for place in sorted(places):
         brand, _, product = place.partition("|")
         before = None
         for at, after in rules.versions(brand, product, through):

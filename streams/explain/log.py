@@ -78,11 +78,11 @@ def from_log(customer: str, log: Log, at: int | None) -> Recording:
 def _replayed(log: Log, customer: str, wanted: frozenset[str], at: int | None) -> tuple[Watched, int | None]:
     """The fold over the customer's partition as decide went over it, and the clock that it came to.
 
-    Who became the customer from another partition came as ``merge.in``; his own events there are only told.
+    Who became the customer in another partition came as ``merge.in``; his own events there are only told.
     """
     number = partition_of(customer, log.partitions)
-    here = frozenset(each for each in wanted if partition_of(each, log.partitions) == number)
     forwarding = Forwarding(partial(partition_of, partitions=log.partitions), number)
+    here = frozenset(each for each in wanted if partition_of(each, log.partitions) == number)
     fold, clock, reached = Watched(wanted, here, forwarding), Clock(("intake", "identity")), None
     begins = _begins(log, number)
     for event in () if begins is None else _rules_before(log.campaign_history(), begins):
@@ -98,11 +98,9 @@ def _replayed(log: Log, customer: str, wanted: frozenset[str], at: int | None) -
                 fold.hear(mark.task, mark.levels)
             elif clock.take(mark) and clock.value is not None:
                 reached = clock.value if at is None else min(clock.value, at + 1)
-            if reached is not None:
-                fold.advance(reached, _ALL_STEPS)
+        if reached is not None:
+            fold.advance(reached, _ALL_STEPS)
         fold.outgoing.clear()  # it is in the log
-    if reached is not None:
-        fold.advance(reached, _ALL_STEPS)  # what a merge brought behind the last mark
     for other in sorted(wanted - here):
         for _, _, value in log.records("customer-events", partition_of(other, log.partitions), _keys({other})):
             fold.note(decode_envelope(value))

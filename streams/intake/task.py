@@ -125,9 +125,9 @@ class IntakeTask:
         return effects
 
     def _tell(self, effects: Effects) -> None:
-        """The progress: when the clock has moved on, else with the next tick."""
+        """The progress: when the clock has moved on or a feed stops the worker, else with the next tick."""
         clock = self._clock()
-        self._untold = not (self._tell_due or clock >= self._told_clock + TELL_MS)
+        self._untold = not (self._tell_due or self._stopped or clock >= self._told_clock + TELL_MS)
         if not self._untold:
             self._told_clock, self._tell_due = clock, False
             effects.records.append(progress_record("intake", self.partition, clock, self.counts))

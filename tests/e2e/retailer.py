@@ -1,6 +1,6 @@
 """A small retailer for the end-to-end tests: simulated customers, scenes in which rare things happen, broken records.
 
-With its campaigns every outcome, every occasion and all reasons occur but those in ``NOT_HERE``.
+With its campaigns all outcomes, occasions and reasons occur but those in ``NOT_HERE`` and ``TOO_RARE_HERE``.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ OTHER_BRAND = "corner-shop"
 """A brand whose rules name no time zone."""
 NOT_HERE = {"before_go_live", "campaign_withdrawn", "brand_rules_missing"}
 """Reasons that no replay of files can give: no file withdraws a campaign, and a brand without rules is refused."""
+TOO_RARE_HERE = {
+    *("segment_changed", "replenishment", "back_in_stock"),
+    "ghost",
+    *("global_holdout", "campaign_holdout", "closed_day", "look_ahead"),
+}
+"""Occasions, an outcome and reasons that sixty days of few customers do not show; the property tests reach them."""
 
 
 @dataclass(frozen=True)

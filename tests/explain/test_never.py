@@ -103,6 +103,8 @@ CASES: list[tuple[Campaign, History, str]] = [
     (CHEAPER, nothing(), "No interest in a product of acme is known."),
     (CHEAPER, filled(), "None of the 1 products of acme that he looked at has changed so since."),
     (AGAIN, filled(), "None of the 1 products of acme that he looked at has changed so since."),
+    (AGAIN, nothing(), "No interest in a product of acme is known."),
+    (REFILL, nothing(), "No purchase of acme is known."),
     (FITTING, nothing(), "No purchase of acme is known."),
     (FITTING, ordered(), "Nothing in the catalogue goes with what was kept of acme."),
     (

@@ -41,6 +41,8 @@ PRESENT = _named("present", 2)
 """His state has come, before the survivor could take it."""
 GONE = _named("gone", 2)
 """Was merged into MAIN long ago."""
+CIRCLE = ("c-once", "c-twice")
+"""The first was merged into the second, and then the second into the first."""
 
 
 def campaigns() -> CampaignSet:
@@ -167,8 +169,10 @@ class Story:
             self.before.order(START + (150 + number) * DAY, {"pot": 1}, f"o-{name}", customer_id=name)
             self.before.cart(START + 188 * DAY + number * HOUR, {"mug": 2}, f"k-{name}", customer_id=name)
         self.before.merged(START + 160 * DAY, GONE, MAIN)
-        self.before.merged(START + 161 * DAY, "in-a-circle", "and-back")
-        self.before.merged(START + 162 * DAY, "and-back", "in-a-circle")
+        for number, name in enumerate(CIRCLE):
+            self.before.profile(START + (14 + number) * DAY, name)
+        self.before.merged(START + 161 * DAY, *CIRCLE)
+        self.before.merged(START + 162 * DAY, *reversed(CIRCLE))
         self.before.order(START + 165 * DAY, {"cup": 2}, "o-forwarded", customer_id=GONE)
         self.during.merged(HELD_UP_FROM + 10 * HOUR, ABSENT, SURVIVOR)
         self.during.merged(HELD_UP_FROM + 11 * HOUR, PRESENT, SURVIVOR)

@@ -182,10 +182,8 @@ def check_counts(settings: Settings, produced: dict[str, int], timeout_s: float,
 
 def table_of(settings: Settings) -> dict[bytes, bytes]:
     with Committed(settings, STAGE.changelog) as changelog:
-        while changelog.read(300) and any(
-            changelog._consumer.position(tp) < end
-            for tp, end in changelog._consumer.end_offsets(changelog._consumer.assignment()).items()
-        ):
-            pass
+        ends = changelog._consumer.end_offsets(changelog._consumer.assignment())
+        while any(changelog._consumer.position(tp) < end for tp, end in ends.items()):
+            changelog.read(300)
     table = {record.key: record.value for record in changelog.records}
     return {key: value for key, value in table.items() if key != POSITION_KEY and value is not None}
