@@ -183,7 +183,7 @@ OPTIONS: dict[str, type[Closed]] = {
 }
 
 
-ASK_TO_BUY = ("cart_abandoned", "second_purchase")
+ASK_TO_BUY = ("cart_abandoned", "checkout_abandoned", "product_browsed", "second_purchase")
 """Occasions whose messages name products to buy: by default none that the catalogue knows as not to be had."""
 ON_ARRIVAL = ("review_request", "second_purchase", "welcome", "after_return", "returning_session")
 """Occasions that one event makes due; the others are about what did not happen, or about a date."""

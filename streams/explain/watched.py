@@ -23,7 +23,7 @@ from streams.decide.view import View
 WITHDRAWN = "The campaign was withdrawn, or no longer has this step or brand."
 LOOK = "/look"
 """End of the names of timers that only look whether something has changed."""
-REPLACED = "What it counted from has changed, and another episode took its place."
+SILENT = "What it counted from has changed, or is not what the campaign's options mean."
 
 
 class Ended(NamedTuple):
@@ -63,7 +63,7 @@ class WatchedFold(CustomerFold):
         compiled = view.rules.campaigns.get(campaign)
         if compiled is None or brand not in compiled.campaign.brands or step > len(compiled.afters):
             return WITHDRAWN
-        return OCCASIONS[compiled.occasion].missing(view, compiled, brand) or REPLACED
+        return OCCASIONS[compiled.occasion].missing(view, compiled, brand) or SILENT
 
 
 class Watched(Partition):

@@ -12,7 +12,7 @@ from tests.oracle.customer import Customer, Items, World
 from tests.oracle.experiments import content_of
 
 Answer = tuple[str | None, str | None, Items]
-ASKS_TO_BUY = ("cart_abandoned", "second_purchase")
+ASKS_TO_BUY = ("cart_abandoned", "checkout_abandoned", "product_browsed", "second_purchase")
 
 
 def refusal(
