@@ -239,7 +239,7 @@ def _is_cancellation(number: str) -> bool:
 
 
 def _customer(text: str) -> str | None:
-    """The customer id; dumps of data frames write it as ``17850.0``."""
+    """The customer id; dumps of data frames write it as ``70001.0``."""
     return text.strip().removesuffix(".0") or None
 
 

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from schemas.base import rfc3339
-from schemas.campaigns import ON_ARRIVAL, BrandRules, Campaign
+from schemas.campaigns import ON_ARRIVAL, BrandRules, Campaign, OccasionName
 from tests.oracle.builders import DAY, brand, campaign
 from tests.property import sending
 from tests.property.choices import BRANDS, MARKETS, ZONES, Chooser
 from tests.property.choices_of_options import OPTIONS_OF
 
-OCCASIONS = (
-    "cart_abandoned",
-    "review_request",
-    "second_purchase",
-    "reactivation",
-    "welcome",
-    "birthday",
-    "segment_changed",
-    "price_drop",
-    "back_in_stock",
-    "complementary_offer",
-    "replenishment",
-    "product_browsed",
-    "checkout_abandoned",
-    "after_return",
-    "delivery_late",
-    "anniversary",
-    "channel_shift",
-    "returning_session",
-    "calendar",
-)
+OCCASIONS: tuple[OccasionName, ...] = get_args(OccasionName)
 QUESTIONS = (
     "customer.known",
     "!customer.company",

@@ -23,6 +23,7 @@ from tests.oracle.history import parse_ms
 from tests.property.cases import SEEDS, Case, cases, delayed, full_case, plain_cases, with_duplicates
 from tests.property.choices import Chooser
 from tests.property.reduction import described, minimised
+from tests.property.rulesets import OCCASIONS
 
 Outcomes = set[tuple[str, str, str]]
 
@@ -107,27 +108,7 @@ def test_the_examples_reach_every_outcome_occasion_and_reason(capsys: pytest.Cap
             seen[record.occasion, record.outcome, record.reason] += 1
     with capsys.disabled():
         print("\n" + "\n".join(f"{count:6} {' '.join(key)}" for key, count in sorted(seen.items())))
-    assert {occasion for occasion, outcome, _ in seen if outcome == "sent"} == {
-        "cart_abandoned",
-        "review_request",
-        "second_purchase",
-        "reactivation",
-        "welcome",
-        "birthday",
-        "segment_changed",
-        "price_drop",
-        "back_in_stock",
-        "complementary_offer",
-        "replenishment",
-        "product_browsed",
-        "checkout_abandoned",
-        "after_return",
-        "delivery_late",
-        "anniversary",
-        "channel_shift",
-        "returning_session",
-        "calendar",
-    }
+    assert {occasion for occasion, outcome, _ in seen if outcome == "sent"} == set(OCCASIONS)
     assert {outcome for _, outcome, _ in seen} == set(OUTCOMES)
     assert {reason for _, _, reason in seen} == set(REASONS) - NOT_IN_A_BACKTEST
     corrections = {(outcome, reason) for _, outcome, reason in seen if outcome in ("cancelled", "regretted")}

@@ -17,7 +17,7 @@ from streams.errors import InputError
 from streams.replay.history import History, Line
 from streams.replay.online_retail import REPORT, read_online_retail
 
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "online_retail.csv"
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "invoices.csv"
 
 
 @pytest.fixture(scope="module")
@@ -93,33 +93,33 @@ def test_every_line_is_either_kept_or_counted_as_dropped(history: History) -> No
 
 def test_an_invoice_becomes_an_order_without_its_postage_and_duplicates(history: History) -> None:
     first, second = history.orders[:2]
-    assert first.lines == (Line("85123A", 6, 255), Line("71053", 6, 339))
-    assert second.lines == (Line("22632", 2, 185),)
-    assert (second.order_id, second.customer_id, second.market) == ("536366", "17850", "GB")
+    assert first.lines == (Line("99001A", 6, 210), Line("99002", 6, 420))
+    assert second.lines == (Line("99003", 2, 130),)
+    assert (second.order_id, second.customer_id, second.market) == ("700002", "70001", "GB")
 
 
 def test_times_are_london_times_in_winter_and_summer(history: History) -> None:
     at = {order.order_id: order.at for order in history.orders}
-    assert at["536365"] == to_ms(datetime(2010, 12, 1, 8, 26, tzinfo=UTC))
-    assert at["536600"] == to_ms(datetime(2011, 7, 1, 11, 0, tzinfo=UTC))
+    assert at["700001"] == to_ms(datetime(2010, 12, 3, 9, 15, tzinfo=UTC))
+    assert at["700009"] == to_ms(datetime(2011, 7, 4, 11, 0, tzinfo=UTC))
 
 
 def test_a_cancellation_becomes_a_return_with_positive_quantities(history: History) -> None:
-    assert [(back.return_id, back.lines) for back in history.returns] == [("C536391", (Line("71053", 2, 339),))]
+    assert [(back.return_id, back.lines) for back in history.returns] == [("C700006", (Line("99002", 2, 420),))]
 
 
 def test_an_order_without_customer_is_a_guest_order(history: History) -> None:
-    assert [order.order_id for order in history.orders if order.customer_id is None] == ["536544"]
+    assert [order.order_id for order in history.orders if order.customer_id is None] == ["700007"]
 
 
 def test_countries_become_iso_codes(history: History) -> None:
     markets = {order.order_id: order.market for order in history.orders}
-    assert (markets["536597"], markets["536600"], markets["536601"]) == ("FR", "IE", "GB")
+    assert (markets["700008"], markets["700009"], markets["700010"]) == ("FR", "IE", "GB")
 
 
 def test_a_product_has_its_most_frequent_name_and_price(history: History) -> None:
-    assert history.products["22632"].name == "HAND WARMER, RED"
-    assert history.products["15056BL"].price == 595
+    assert history.products["99003"].name == "CUP WARMER, RED"
+    assert history.products["99009BL"].price == 725
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,8 @@ def test_archives_and_directories_read_equal(history: History, tmp_path: Path) -
         archive.add(FIXTURE, "online_retail/online_retail.csv")
     with zipfile.ZipFile(zipped, "w") as archive_zip:
         archive_zip.write(_write_xlsx(tmp_path / "book.xlsx"), "Online Retail.xlsx")
-    for path in (tar, tar.parent, zipped, zipped.parent, FIXTURE.parent):
+    plain = _write_csv(tmp_path / "online_retail.csv", _records())
+    for path in (tar, tar.parent, zipped, zipped.parent, plain.parent):
         assert read_online_retail(path) == history
 
 

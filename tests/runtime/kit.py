@@ -73,6 +73,13 @@ def produce(
         producer.close()
 
 
+def trickle(settings: Settings, total: int, pause_s: float) -> None:
+    """``total`` records in transactions of 500, with a pause after each."""
+    for first in range(0, total, 500):
+        produce(settings, "numbers", first, 500, transactional=True)
+        time.sleep(pause_s)
+
+
 class Worker:
     """A worker process; its log and its failpoint log are files below ``directory``."""
 

@@ -13,7 +13,7 @@ import pytest
 
 from streams.runtime.failpoints import EXIT_CODE, RUNTIME_FAILPOINTS
 from streams.settings import Settings
-from tests.runtime.kit import Worker, check_counts, make_counting_topics, produce
+from tests.runtime.kit import Worker, check_counts, make_counting_topics, produce, trickle
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_death_at_each_failpoint_is_seen_and_changes_nothing(counting: Setting
 def test_two_workers_that_die_at_random_keep_every_count(counting: Settings, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     total = 4_000
-    source = threading.Thread(target=_trickle, args=(counting, total))
+    source = threading.Thread(target=trickle, args=(counting, total, 0.2))
     source.start()
     workers = [Worker(counting, tmp_path, f"w{number}") for number in range(2)]
     try:
@@ -64,9 +64,3 @@ def test_two_workers_that_die_at_random_keep_every_count(counting: Settings, tmp
     finally:
         for worker in workers:
             worker.kill()
-
-
-def _trickle(settings: Settings, total: int) -> None:
-    for first in range(0, total, 500):
-        produce(settings, "numbers", first, 500, transactional=True)
-        time.sleep(0.2)

@@ -14,7 +14,7 @@ from streams.runtime.failpoints import EXIT_CODE
 from streams.settings import Settings
 from streams.topics_admin import connect
 from tests.runtime.counting import OUTPUT, STAGE
-from tests.runtime.kit import Worker, check_counts, make_counting_topics, produce, wait_until
+from tests.runtime.kit import Worker, check_counts, make_counting_topics, produce, trickle, wait_until
 
 ROCKS = {"CUEPOINT_STATE_STORE": "rocksdb", "CUEPOINT_ROCKSDB_MEMORY_MB": "32"}
 
@@ -106,7 +106,7 @@ def test_two_workers_that_share_a_directory_and_die_at_random_keep_every_count(
     counting: Settings, tmp_path: Path
 ) -> None:
     chance, total = random.Random(7), 2_500
-    source = threading.Thread(target=_trickle, args=(counting, total))
+    source = threading.Thread(target=trickle, args=(counting, total, 0.5))
     source.start()
     workers = [Worker(counting, tmp_path, f"w{number}", **ROCKS) for number in range(2)]
     try:
@@ -121,9 +121,3 @@ def test_two_workers_that_share_a_directory_and_die_at_random_keep_every_count(
     finally:
         for worker in workers:
             worker.kill()
-
-
-def _trickle(settings: Settings, total: int) -> None:
-    for first in range(0, total, 500):
-        produce(settings, "numbers", first, 500, transactional=True)
-        time.sleep(0.5)

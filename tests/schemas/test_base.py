@@ -111,7 +111,7 @@ def test_identifiers_hold_no_white_space_and_no_separator(value: str) -> None:
 
 def test_a_customer_id_is_never_taken_for_an_unknown_customer() -> None:
     with pytest.raises(ValidationError):
-        TypeAdapter(CustomerId).validate_python("anon:17850")
+        TypeAdapter(CustomerId).validate_python("anon:70001")
 
 
 @given(st.integers(-62_000_000_000_000, 253_000_000_000_000))

@@ -13,14 +13,14 @@ from click.testing import CliRunner
 from pydantic import ValidationError
 
 from schemas.base import to_minor, to_ms
-from streams.cli_data import simulate
+from streams.cli import main
 from streams.errors import InputError
 from streams.replay.arrivals import arrivals
 from streams.replay.files import SOURCES, merged
 from streams.simulate import simulate_from_online_retail, simulate_retailer
 from tests.simulate.kit import CONTRACTS, Written
 
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "online_retail.csv"
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "invoices.csv"
 
 
 def test_every_line_that_is_not_broken_on_purpose_keeps_its_contract(retailer: Written) -> None:
@@ -106,22 +106,22 @@ def test_real_orders_stay_as_they_are_in_the_data_set(tmp_path: Path) -> None:
     written = Written(tmp_path)
     placed = {event.order_id: event for event in written.of_type("orders", "order.placed")}
     real = {order_id for order_id in placed if not order_id.endswith("-again")}
-    assert real == {"536365", "536366", "536544", "536597", "536600", "536601"}
-    order = placed["536600"]
-    assert [(line.product_id, line.quantity, line.unit_price) for line in order.lines] == [("15056BL", 3, "5.95")]
-    assert (order.market, order.currency, to_ms(order.occurred_at)) == ("IE", "GBP", 1_309_518_000_000)
-    guest = placed["536544"]
+    assert real == {"700001", "700002", "700007", "700008", "700009", "700010"}
+    order = placed["700009"]
+    assert [(line.product_id, line.quantity, line.unit_price) for line in order.lines] == [("99009BL", 3, "7.25")]
+    assert (order.market, order.currency, to_ms(order.occurred_at)) == ("IE", "GBP", 1_309_777_200_000)
+    guest = placed["700007"]
     names = ("customer_id", "email_hash", "loyalty_card_id", "device_id", "anonymous_id")
     assert [getattr(guest, name) for name in names] == [None] * 5
     refunds = {event.return_id: event for event in written.of_type("returns", "refund.issued")}
-    assert refunds["C536391"].order_id is None
+    assert refunds["C700006"].order_id is None
     assert simulation.labels["orders"].startswith("real: placed orders")
     assert simulation.labels["web-sessions"] == "synthetic"
     assert simulation.report["exact_duplicate_lines"] == 1
 
 
 def test_the_command_writes_files_and_says_what_they_are(tmp_path: Path) -> None:
-    result = CliRunner().invoke(simulate, [str(tmp_path), "--customers", "5", "--days", "20", "--seed", "3"])
+    result = CliRunner().invoke(main, ["simulate", str(tmp_path), "--customers", "5", "--days", "20", "--seed", "3"])
     assert result.exit_code == 0, result.output
     assert "Synthetic data (simulated retailer, seed 3)" in result.output
     assert all((tmp_path / f"{source}.jsonl").exists() for source in SOURCES)
