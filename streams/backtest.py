@@ -121,6 +121,7 @@ class Backtest:
         self.result.decisions += [entry.decision for entry in made]
         made.clear()
         self._partition.kept_rules.clear()
+        self._partition.rules.forgotten.clear()
         self._partition.states.dirty.clear()
 
     def _count(self, event: Envelope, fate: str) -> None:

@@ -164,6 +164,8 @@ class Rules:
         self._sets: list[RuleSet] = [RuleSet({}, {}, 0)]
         self._items: dict[tuple[str, str], tuple[list[int], list[Item], list[str]]] = {}
         """(brand, product) -> times, versions, event ids."""
+        self.forgotten: list[tuple[str, str, int]] = []
+        """(brand, product, time) of versions no longer kept, since it was last emptied."""
 
     def at(self, now: int) -> RuleSet:
         """The rules in force at a logical time."""
@@ -228,7 +230,10 @@ class Rules:
         times.append(event.eff)
         items.append(item)
         ids.append(event.id)
-        del times[:-VERSIONS_MAX], items[:-VERSIONS_MAX], ids[:-VERSIONS_MAX]
+        if len(times) > VERSIONS_MAX:
+            if times[0] != times[1]:
+                self.forgotten.append((event.brand, item.product, times[0]))
+            del times[0], items[0], ids[0]
 
 
 def item_of(event: Envelope) -> Item:

@@ -194,6 +194,9 @@ class DecideTask(OrderedTask):
         for event in fold.kept_rules:
             effects.state.append((rule_key(event), encode_envelope(event)))
         fold.kept_rules.clear()
+        for brand, product, eff in fold.rules.forgotten:
+            effects.state.append((_rule_key("catalog.item", brand, product, eff), None))
+        fold.rules.forgotten.clear()
         self._collect_states(effects)
         effects.state += [(WATCHER + name.encode(), value) for name, value in fold.watchers.settle()]
         self._collect_waits(effects)
@@ -333,4 +336,8 @@ class DecideTask(OrderedTask):
 def rule_key(event: Envelope) -> bytes:
     """Changelog key of a version of a campaign, of brand rules or of a product."""
     name = event.data.get("campaign") or event.data.get("product") or ""
-    return RULE + f"{event.type}|{event.brand}|{name}|{event.eff}".encode()
+    return _rule_key(event.type, event.brand or "", name, event.eff)
+
+
+def _rule_key(kind: str, brand: str, name: str, eff: int) -> bytes:
+    return RULE + f"{kind}|{brand}|{name}|{eff}".encode()
