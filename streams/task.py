@@ -64,8 +64,8 @@ class Effects:
     wakes_from: bytes = b""
     """Entries of ``Table.wakes`` before this one are of no more use. It may go back, with new entries behind it."""
     offsets: dict[str, int] = field(default_factory=dict)
-    """Next offset to read per input topic, committed to the consumer group with the transaction (for lag tools;
-    where a task reads on after a restart is said by ``Task.start_offsets``)."""
+    """Next offset to read per input topic; the consumer group is told about once a second, with a transaction (for lag
+    tools; where a task reads on after a restart is said by ``Task.start_offsets``)."""
     more: bool = False
     """True: the task stopped at its budget and wants ``step`` again at once, without new input."""
 

@@ -9,7 +9,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import NamedTuple, Protocol
+
+from aiokafka.errors import KafkaError
 
 from schemas.topics import Stage
 from streams.errors import StateError
@@ -133,10 +136,12 @@ class Partition:
         self._reader.wants_changed()
 
     async def quiesce(self) -> None:
-        """Let the running round finish its transaction, and begin no other."""
+        """Let the running round finish its transaction, and begin no other; then the group knows what was read."""
         self.halted = True
         if self._round is not None:
             await asyncio.wait([self._round])
+        with suppress(KafkaError):  # who has lost the partition has nothing to tell; an error comes again with a round
+            await self._producer.commit_offsets()
 
     def accept(self, topic: str, batch: Batch) -> Seek | None:
         """Queue a fetched batch, or refuse it; returns the seek back when none is on its way."""
@@ -246,6 +251,8 @@ class Partition:
                 failpoint("before_store")
                 store.write(effects, self._producer.changelog_end)
                 failpoint("after_store")
+            elif self._producer.offsets_due:
+                await self._producer.commit_offsets()
             self._unfinished = effects.more
             if not effects.more or self.halted:
                 return
@@ -276,6 +283,7 @@ class Partition:
             positions[topic] = max(start, begin)
         for topic, position in positions.items():
             self.inboxes[topic].next_offset = position
+        self._producer.begins_at(positions)
         self.ready = True
         await self._seek()
         self._reader.wants_changed()

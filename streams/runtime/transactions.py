@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -30,6 +30,9 @@ RETRY_BACKOFF_MS = 20
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 CONCURRENT_TRANSACTIONS_BACKOFF_S = 0.002
+OFFSETS_EVERY_S = 1.0
+"""Reading starts where the state says; the group's offsets are for lag tools. So they go with the first transaction
+after this time: in every small one, they would be a third of the broker's work."""
 
 # The broker answers CONCURRENT_TRANSACTIONS while it writes the markers of the commit just done (1 to 5 ms). aiokafka
 # then waits 20 ms, which would be most of the time of a small transaction.
@@ -47,6 +50,9 @@ class PartitionProducer:
         self._group = f"{settings.topic_prefix}-{stage.name}"
         self.changelog_end: int | None = None
         """The changelog's offset behind the last transaction's records; None: it had none."""
+        self._offsets: dict[str, int] = {}
+        """By topic: what the group has not been told yet."""
+        self._offsets_at = 0.0
         self._topics = settings.topic
         self._stage = stage
         self._partition = partition
@@ -81,6 +87,7 @@ class PartitionProducer:
         """
         began = time.monotonic()
         producer = self._producer
+        self._offsets.update(effects.offsets)
         await producer.begin_transaction()
         failpoint("before_outputs")
         outputs = await self._send(effects.records)
@@ -88,24 +95,39 @@ class PartitionProducer:
             await asyncio.gather(*outputs)
         failpoint("after_outputs")
         changelog = await self._send_changelog(effects.state)
-        await asyncio.gather(*outputs, *changelog)
+        written = asyncio.gather(*outputs, *changelog)
+        if armed("between_changelog_and_offsets"):
+            await written
+        failpoint("between_changelog_and_offsets")
+        # Offsets go to the coordinators while the leaders of the partitions still write.
+        await asyncio.gather(written, *([self._send_offsets()] if self.offsets_due else []))
         # Nobody else writes to this partition of the changelog, so the records of a transaction follow each other.
         self.changelog_end = changelog[0].result().offset + len(effects.state) if changelog else None
-        failpoint("between_changelog_and_offsets")
-        if effects.offsets:
-            offsets = {
-                TopicPartition(self._topics(topic), self._partition): offset
-                for topic, offset in effects.offsets.items()
-            }
-            await producer.send_offsets_to_transaction(offsets, self._group)
         failpoint("before_commit")
         await producer.commit_transaction()
         failpoint("after_commit")
         self._seconds.observe(time.monotonic() - began)
         self._written.inc(len(effects.records) + len(effects.state))
 
+    @property
+    def offsets_due(self) -> bool:
+        """Whether the group has to be told how far this partition has read."""
+        return bool(self._offsets) and time.monotonic() >= self._offsets_at
+
+    def begins_at(self, offsets: Mapping[str, int]) -> None:
+        """Where reading starts, by topic: the group is told with the next offsets."""
+        self._offsets = dict(offsets)
+
+    async def commit_offsets(self) -> None:
+        """Tell the group all that it has not been told. Raises aiokafka's KafkaError."""
+        if self._offsets:
+            await self._producer.begin_transaction()
+            await self._send_offsets()
+            await self._producer.commit_transaction()
+
     async def abort(self) -> None:
         """Give the open transaction up, if one can still be given up; never raises."""
+        self._offsets = {}
         metrics.TRANSACTIONS_ABORTED.labels(self._stage.name).inc()
         try:
             await asyncio.wait_for(self._producer.abort_transaction(), STOP_TIMEOUT_S)
@@ -118,6 +140,12 @@ class PartitionProducer:
             await asyncio.wait_for(self._producer.stop(), STOP_TIMEOUT_S)
         except Exception:  # what could not be closed dies with the process
             pass
+
+    async def _send_offsets(self) -> None:
+        offsets, self._offsets = self._offsets, {}
+        self._offsets_at = time.monotonic() + OFFSETS_EVERY_S
+        places = {TopicPartition(self._topics(topic), self._partition): offset for topic, offset in offsets.items()}
+        await self._producer.send_offsets_to_transaction(places, self._group)
 
     async def _send(self, records: Iterable[Out]) -> list[asyncio.Future[Any]]:
         rows: dict[tuple[str, int], list[_Row]] = {}

@@ -187,6 +187,18 @@ def check_counts(settings: Settings, produced: dict[str, int], timeout_s: float,
     assert table_of(settings) == {key: str(count).encode() for key, count in expected.items()}
 
 
+def group_has_read(settings: Settings, topic: str) -> bool:
+    """Whether the stage's group says that it has read the topic to its end."""
+    places = [TopicPartition(settings.topic(topic), number) for number in range(settings.partitions)]
+    client = KafkaConsumer(
+        bootstrap_servers=settings.bootstrap_servers, group_id=f"{settings.topic_prefix}-{STAGE.name}"
+    )
+    try:
+        return all((client.committed(place) or 0) == end for place, end in client.end_offsets(places).items())
+    finally:
+        client.close()
+
+
 def table_of(settings: Settings) -> dict[bytes, bytes]:
     with Committed(settings, STAGE.changelog) as changelog:
         ends = changelog._consumer.end_offsets(changelog._consumer.assignment())

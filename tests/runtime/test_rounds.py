@@ -17,6 +17,7 @@ from tests.runtime.kit import (
     Committed,
     Worker,
     check_counts,
+    group_has_read,
     make_counting_topics,
     make_topics,
     produce,
@@ -55,12 +56,16 @@ def test_each_record_is_counted_once_and_a_restart_goes_on_where_the_table_says(
         metrics = get(port, "/metrics")[1]
         assert 'cuepoint_partitions_ready{stage="counting"} 4.0' in metrics
         assert 'cuepoint_transaction_seconds_count{stage="counting"}' in metrics
+        wait_until(lambda: group_has_read(counting, "letters"), 10, "the group is told, though nothing new comes")
+        produce(counting, "letters", 500, 100)
+        check_counts(counting, {"numbers": 1_000, "letters": 600}, 30)
         assert first.stop() == 0
         assert first.lines()[-1]["message"] == "worker stopped"
+        assert group_has_read(counting, "letters"), "a worker that stops tells it at once"
         produce(counting, "numbers", 1_000, 200)
         second = Worker(counting, tmp_path, "second")
         try:
-            check_counts(counting, {"numbers": 1_200, "letters": 500}, 30)
+            check_counts(counting, {"numbers": 1_200, "letters": 600}, 30)
         finally:
             second.kill()
     finally:
