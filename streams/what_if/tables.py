@@ -40,7 +40,7 @@ ABOUT = _table(
     until=("TIMESTAMPTZ", "End of the period (exclusive); NULL: of the history."),
     attribution_days=("INTEGER", "Days after a message within which a purchase counts in what_if.revenue."),
     **_sides("BIGINT", "Decisions", "decisions"),
-    **_sides("BIGINT", "Decisions with which the customer got the message", "messages"),
+    **_sides("BIGINT", "Messages: decisions sent and not cancelled,", "messages"),
     same=("BIGINT", "Decisions that are the same."),
     changes=("VARCHAR[]", "What differs in the campaigns, in lines as cuepoint campaigns diff prints them."),
 )
@@ -58,7 +58,7 @@ DECISIONS = _table(
     moved_in=("VARCHAR[]", "Of a moved decision what differs: time, channel, outcome, reason."),
     **_sides("TIMESTAMPTZ", "Logical time of the decision", "decided_at"),
     **_sides("VARCHAR", "Channel", "channel"),
-    **_sides("VARCHAR", "Last outcome; NULL: not decided", "outcome"),
+    **_sides("VARCHAR", "Last outcome (NULL: not decided)", "outcome"),
     **_sides("VARCHAR", "Reason of the last outcome", "reason"),
 )
 GROUPS = _table(
