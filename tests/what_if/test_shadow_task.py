@@ -7,13 +7,17 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from streams.campaigns import CampaignSet, load_campaigns
+from streams.decide.alarms import CUSTOMER
 from streams.decide.rules import Rules
-from streams.decide.task import DecideTask
+from streams.decide.state import decode_state
+from streams.decide.task import RULE, DecideTask
+from streams.ordered import POSITION_KEY
 from streams.settings import Settings
 from streams.simulate import simulate_retailer
 from streams.task import Out, Task
@@ -166,19 +170,74 @@ def test_begun_with_a_copy_of_the_live_state_it_decides_the_rest(
     assert written(log, read(live, 1.0)) == set(OUTPUTS.values())
 
 
+def decided_by(log: MemoryLog) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(value) for value in log.values("shadow-decisions")]
+
+
+def renamed(campaigns: CampaignSet) -> CampaignSet:
+    """The offer of a second purchase has another name; its decisions are then those of another campaign."""
+    kept = [each for each in campaigns.campaigns if each.id != "second-purchase"]
+    (second,) = (each for each in campaigns.campaigns if each not in kept)
+    return replace(campaigns, campaigns=(*kept, second.model_copy(update={"id": "second-again"})))
+
+
+def timers(table: dict[bytes, bytes], name: str) -> set[Word]:
+    """Customer, episode, step and due time of the timers that a campaign has in a table."""
+    states = [decode_state(value) for key, value in table.items() if key.startswith(CUSTOMER)]
+    return {
+        (state.customer, *timer.split("|")[2:], str(due))
+        for state in states
+        for timer, due in state.timers.items()
+        if timer.split("|")[1] == name
+    }
+
+
+def since(table: dict[bytes, bytes]) -> int:
+    position = msgspec.msgpack.decode(table[POSITION_KEY])
+    return int(position["extra"].get("shadow_since", position["through"][0]))
+
+
 def test_other_campaigns_come_into_force_where_it_begins(
     live: MemoryLog, campaigns: CampaignSet, halfway: tuple[list[dict[bytes, bytes]], Counter[Word]]
 ) -> None:
-    """Without one campaign, and with a copy of it under another name, which customers of before are armed for too."""
-    kept = tuple(each for each in campaigns.campaigns if each.id != "cart-reminder")
-    (cart,) = (each for each in campaigns.campaigns if each not in kept)
-    other = cart.model_copy(update={"id": "cart-again"})
-    log = shadows(live, halfway[0], replace(campaigns, campaigns=(*kept, other)))
-    rows = [msgspec.json.decode(value) for value in log.values("shadow-decisions")]
-    made = Counter((row["campaign"], row["outcome"]) for row in rows)
-    assert made["cart-reminder", "sent"] == 0
-    assert made["cart-again", "sent"] > 0
+    """One campaign is gone, another is new: before anything more is read, whoever waits for the one has a timer of the
+    other. Started again it brings nothing into force any more, and remembers when it began."""
+
+    def make() -> ShadowTask:
+        return ShadowTask(0, 2, "memory", renamed(campaigns))
+
+    begun = halfway[0][0]
+    waiting = timers(begun, "second-purchase")
+    table = decide(read(live, 0.5), 0, make, begun)
+    assert timers(table, "second-again") == waiting != set()
+    rules = {key for key in table if key.startswith(RULE)} - begun.keys()
+    assert [key.split(b"|")[1:4:2] for key in sorted(rules)] == [
+        [b"campaign.published", b"second-again"],
+        [b"campaign.withdrawn", b"second-purchase"],
+    ]
+    log = read(live, 1.0)
+    later = decide(log, 0, make, table)
+    assert {key for key in later if key.startswith(RULE + b"campaign")} == {
+        key for key in table if key.startswith(RULE + b"campaign")
+    }
+    assert since(later) == since(table) == since(begun)
+    made = Counter((row["campaign"], row["outcome"]) for row in decided_by(log))
+    assert made["second-purchase", "sent"] == 0
+    assert made["second-again", "sent"] > 0
+
+
+def test_campaigns_that_are_published_live_are_not_its_own(live: MemoryLog, campaigns: CampaignSet) -> None:
+    """The log begins with the live campaigns."""
+    rows = decided_by(shadows(live, [{}, {}], renamed(campaigns)))
+    names = {row["campaign"] for row in rows}
+    assert "second-again" in names
+    assert "second-purchase" not in names
+
+
+def test_nothing_is_handed_over_whatever_the_log_says(live: MemoryLog, campaigns: CampaignSet) -> None:
+    rows = decided_by(shadows(live, [{}, {}], campaigns))
     assert not any(row["handed_over"] for row in rows)
+    assert any(msgspec.json.decode(value)["handed_over"] for value in live.values("decisions"))
 
 
 def test_what_the_live_stage_may_come_to_write_elsewhere_is_not_written(campaigns: CampaignSet) -> None:
