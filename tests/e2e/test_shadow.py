@@ -55,7 +55,7 @@ class Shadow:
         child.process.wait()
         self._fleet.watch()
 
-    def wait(self, moment: int, timeout_s: float = 120) -> None:
+    def wait(self, moment: int, timeout_s: float = 240) -> None:
         """Until it has decided everything before a moment, in all partitions."""
         deadline = time.monotonic() + timeout_s
         while self.clock() < moment:

@@ -220,7 +220,8 @@ def test_other_campaigns_come_into_force_where_it_begins(
     assert {key for key in later if key.startswith(RULE + b"campaign")} == {
         key for key in table if key.startswith(RULE + b"campaign")
     }
-    assert since(later) == since(table) == since(begun)
+    again = decide(read(live, 1.0), 0, make, later)
+    assert since(again) == since(later) == since(table) == since(begun)
     made = Counter((row["campaign"], row["outcome"]) for row in decided_by(log))
     assert made["second-purchase", "sent"] == 0
     assert made["second-again", "sent"] > 0
