@@ -71,11 +71,16 @@ CHANNELS: tuple[str, ...] = ("email", "push", "sms", "onsite", "telesales", "pri
 INTERNAL: tuple[Topic, ...] = (
     Topic("identity-events", "identifier", "Envelope", "cuepoint", ("intake",), ("identity",)),
     Topic(
-        "customer-events", "customer id", "Envelope", "cuepoint", ("intake", "identity", "decide"), ("decide", "sink")
+        "customer-events",
+        "customer id",
+        "Envelope",
+        "cuepoint",
+        ("intake", "identity", "decide"),
+        ("decide", "sink", "shadow", "tools"),
     ),
     Topic("intake-changelog", "state key", "(internal)", "cuepoint", ("intake",), ("intake",), "compact"),
     Topic("identity-changelog", "state key", "(internal)", "cuepoint", ("identity",), ("identity",), "compact"),
-    Topic("decide-changelog", "state key", "(internal)", "cuepoint", ("decide",), ("decide",), "compact"),
+    Topic("decide-changelog", "state key", "(internal)", "cuepoint", ("decide",), ("decide", "tools"), "compact"),
     Topic(
         "campaign-history",
         "brand:campaign id:time of publication:version",
@@ -98,7 +103,7 @@ INTERNAL: tuple[Topic, ...] = (
 )
 
 OUTPUTS: tuple[Topic, ...] = (
-    Topic("decisions", "customer id", "Decision", "cuepoint", ("decide",), ("sink",)),
+    Topic("decisions", "customer id", "Decision", "cuepoint", ("decide",), ("sink", "tools")),
     *(
         Topic(f"triggers.{channel}", "customer id", "Trigger", "cuepoint", ("decide",), (f"{channel} service",))
         for channel in CHANNELS
@@ -108,7 +113,20 @@ OUTPUTS: tuple[Topic, ...] = (
     ),
 )
 
+SHADOW: tuple[Topic, ...] = (
+    Topic(
+        "shadow-changelog", "state key", "(internal)", "cuepoint", ("shadow", "tools"), ("shadow", "tools"), "compact"
+    ),
+    Topic("shadow-decisions", "customer id", "Decision", "cuepoint", ("shadow",), ("tools",)),
+    Topic("shadow-progress", "stage-partition", "Progress", "cuepoint", ("shadow",), ("tools",), "compact"),
+)
+"""What a shadow writes, and nothing else is written by it. ``cuepoint shadow``, which needs them, makes them;
+``cuepoint shadow forget`` deletes them."""
+
 TOPICS: dict[str, Topic] = {topic.name: topic for topic in (*INPUTS, *INTERNAL, *OUTPUTS)}
+"""The topics of every pipeline."""
+CATALOGUE: dict[str, Topic] = TOPICS | {topic.name: topic for topic in SHADOW}
+"""With those that only some have."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +143,9 @@ STAGES: dict[str, Stage] = {
     "identity": Stage("identity", ("identity-events",), "identity-changelog"),
     "decide": Stage("decide", ("customer-events",), "decide-changelog"),
 }
+"""The stages of every pipeline."""
+SHADOW_STAGE = Stage("shadow", ("customer-events",), "shadow-changelog")
+"""Decides beside ``decide``, under campaigns of its own."""
 
 
 def full_name(prefix: str, name: str) -> str:

@@ -15,6 +15,7 @@ from streams.cli_explain import explain
 from streams.cli_pipeline import backtest, go_live, replay, sink, up, worker
 from streams.cli_platform import broker, topics
 from streams.cli_quarantine import quarantine
+from streams.cli_shadow import shadow
 from streams.errors import CuepointError
 
 
@@ -54,6 +55,7 @@ for command in (
     channel,
     demo,
     explain,
+    shadow,
 ):
     main.add_command(command)
 

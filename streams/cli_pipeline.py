@@ -20,6 +20,7 @@ from schemas.topics import STAGES
 from streams.backtest import backtest_lines
 from streams.campaigns import known_brands, load_campaigns, records
 from streams.cli_common import settings
+from streams.cli_what_if import ATTRIBUTION, PAGE, check_place, compare_sets
 from streams.errors import InputError
 from streams.replay import control
 from streams.replay.files import merged, source_files
@@ -28,6 +29,7 @@ from streams.report import print_backtest
 from streams.stages import task_factory
 from streams.topics_admin import check_topics
 from streams.up import POLL_S, Fleet, stage_arguments
+from streams.what_if.history import Input
 
 CAMPAIGNS = click.option(
     "--campaigns",
@@ -131,15 +133,41 @@ def go_live(wait_s: float) -> None:
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @CAMPAIGNS
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A second directory of campaign and brand files: decide with it too, and show what differs.",
+)
 @UNTIL
 @AS_IS
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every decision here, JSON lines.")
-def backtest(directory: Path, campaign_dir: Path, until: datetime | None, as_is: bool, out: Path | None) -> None:
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write every decision here, JSON lines; with --against the difference, a DuckDB file.",
+)
+@PAGE
+@ATTRIBUTION
+def backtest(
+    directory: Path,
+    campaign_dir: Path,
+    against: Path | None,
+    until: datetime | None,
+    as_is: bool,
+    out: Path | None,
+    page: Path | None,
+    attribution_days: int,
+) -> None:
     """Decide over the files of DIRECTORY without Kafka; the same decisions as a replay."""
     config = settings()
     content = load_campaigns(campaign_dir)
-    if out is not None and not out.parent.is_dir():
-        raise InputError(f"{out.parent} is not a directory; create it, or name another place with --out.")
+    for path, option in ((out, "--out"), (page, "--page")):
+        check_place(path, option)
+    if against is not None:
+        source = Input(directory, as_is, _until(until), to_ms(control.now()))
+        compare_sets(source, (campaign_dir, content), (against, load_campaigns(against)), out, page, attribution_days)
+        return
+    if page is not None:
+        raise InputError("--page shows what differs between two sets; name the second one with --against.")
     began = time.monotonic()
     lines = merged(directory, as_is)
     result = backtest_lines(lines, content, config.replay_lateness, _until(until), to_ms(control.now()))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+from streams.campaigns import CampaignSet
 from streams.decide.task import DecideTask
 from streams.identity.task import IdentityTask
 from streams.intake.task import IntakeTask
 from streams.settings import Settings
 from streams.task import Task
+from streams.what_if.shadow_task import ShadowTask
 
 
 def task_factory(stage: str, settings: Settings) -> Callable[[int], Task]:
     """Makes the task of a partition number. Raises KeyError for a stage that does not exist."""
-    spill_dir = settings.state_dir / "spill"
-    spill_dir.mkdir(parents=True, exist_ok=True)
+    spill_dir = _spill_dir(settings)
     factories: dict[str, Callable[[int], Task]] = {
         "intake": lambda partition: IntakeTask(partition, settings.partitions, settings.lateness),
         "identity": lambda partition: IdentityTask(partition, settings.partitions, spill_dir),
@@ -23,3 +25,17 @@ def task_factory(stage: str, settings: Settings) -> Callable[[int], Task]:
         ),
     }
     return factories[stage]
+
+
+def shadow_factory(campaigns: CampaignSet, settings: Settings) -> Callable[[int], Task]:
+    """Makes the task of a partition number of a shadow under these campaigns."""
+    spill_dir, cache_bytes = _spill_dir(settings), settings.state_cache_mb * 1_048_576
+    return lambda partition: ShadowTask(
+        partition, settings.partitions, settings.topic_prefix, campaigns, cache_bytes, spill_dir
+    )
+
+
+def _spill_dir(settings: Settings) -> Path:
+    directory = settings.state_dir / "spill"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory

@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
-from schemas.topics import TOPICS, Topic
+from schemas.topics import CATALOGUE, TOPICS, Topic
 from streams.admin_client import REQUEST_TIMEOUT_S, connect, reason
 from streams.errors import BrokerError, BrokerUnavailableError
 from streams.settings import Settings
@@ -132,8 +132,8 @@ def describe(settings: Settings, names: Iterable[str] | None = None) -> dict[str
     }
 
 
-def delete_topics(settings: Settings, *, prefix: str) -> list[str]:
-    """Delete the catalogue's topics with all their records, for tests and demos. Returns the full names deleted.
+def delete_topics(settings: Settings, *, prefix: str, only: Iterable[str] | None = None) -> list[str]:
+    """Delete the catalogue's topics (``only``: these names) with all their records. Returns the full names deleted.
 
     ``prefix`` has to repeat the setting: no default may decide what is deleted. Raises BrokerError.
     """
@@ -142,7 +142,7 @@ def delete_topics(settings: Settings, *, prefix: str) -> list[str]:
             f"Topics were not deleted: prefix {prefix!r} was named, the setting topic_prefix is "
             f"{settings.topic_prefix!r}; name the same one."
         )
-    present = list(describe(settings))
+    present = list(describe(settings, CATALOGUE if only is None else only))
     if not present:
         return []
     with administering(settings) as admin:
@@ -182,9 +182,9 @@ def _chosen(names: Iterable[str] | None) -> list[Topic]:
         return list(TOPICS.values())
     chosen = []
     for name in names:
-        if name not in TOPICS:
-            raise BrokerError(f"{name} is no topic of the catalogue; it has: {', '.join(TOPICS)}.")
-        chosen.append(TOPICS[name])
+        if name not in CATALOGUE:
+            raise BrokerError(f"{name} is no topic of the catalogue; it has: {', '.join(CATALOGUE)}.")
+        chosen.append(CATALOGUE[name])
     return chosen
 
 

@@ -44,6 +44,8 @@ _encoder = msgspec.json.Encoder()
 class DecideTask(OrderedTask):
     """One partition number of decide."""
 
+    stage = "decide"
+
     def __init__(
         self,
         partition: int,
@@ -314,15 +316,15 @@ class DecideTask(OrderedTask):
 
     def _report(self) -> None:
         self.counts.report()
-        metrics.report_watermarks("decide", self.partition, self.clock.until())
+        metrics.report_watermarks(self.stage, self.partition, self.clock.until())
         metrics.CUSTOMERS.labels(self.partition).set(self._customers)
         metrics.TIMERS.labels(self.partition).set(len(self._fold.alarms))
-        metrics.WAITING.labels("decide", self.partition).set(len(self._fold))
-        metrics.UPSTREAM_MISSING.labels("decide", self.partition).set(len(self.clock.missing()))
+        metrics.WAITING.labels(self.stage, self.partition).set(len(self._fold))
+        metrics.UPSTREAM_MISSING.labels(self.stage, self.partition).set(len(self.clock.missing()))
 
     def _progress(self) -> Out:
         return progress_record(
-            "decide",
+            self.stage,
             self.partition,
             self._fold.decided_until,
             self.counts,

@@ -8,16 +8,16 @@ from inspect import get_annotations
 from pydantic import BaseModel
 
 from schemas.base import CustomerEventBase, Event
-from schemas.generate import MODELS, classes, contract_name, contracts, kinds, model_schema, reachable
-from schemas.topics import DAY_MS, INPUTS, INTERNAL, OUTPUTS, Topic
+from schemas.generate import MODELS, classes, contracts, kinds, model_schema, reachable
+from schemas.topics import DAY_MS, INPUTS, INTERNAL, OUTPUTS, SHADOW, Topic
 from streams.docs.markdown import code, fields_table, model_fields, table
 
 _COMMON = (Event, CustomerEventBase)
 
 
 def topics() -> str:
-    """Every topic of the catalogue, in three tables."""
-    groups = {"Inputs": INPUTS, "Internal": INTERNAL, "Outputs": OUTPUTS}
+    """Every topic of the catalogue, in four tables."""
+    groups = {"Inputs": INPUTS, "Internal": INTERNAL, "Outputs": OUTPUTS, "Shadow": SHADOW}
     return "\n\n".join(
         f"### {title}\n\n"
         + table(
@@ -34,7 +34,7 @@ def events() -> str:
 
 
 def _row(topic: Topic) -> tuple[str, ...]:
-    contract = contract_name(topic)
+    contract = next((name for name, model in contracts().items() if model == topic.schema), "")
     schema = f"[{topic.schema}](../schemas/json/{contract}.schema.json)" if topic.schema in MODELS else topic.schema
     kept = "last of each key" if topic.cleanup == "compact" else f"{topic.retention_ms // DAY_MS} days"
     partitions = "setting `partitions`" if topic.partitioned else "1"

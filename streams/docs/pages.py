@@ -31,6 +31,7 @@ def blocks(root: click.Command) -> dict[str, Callable[[], str]]:
         "reasons": reference.reasons,
         "quarantine reasons": reference.quarantine_reasons,
         "metrics": reference.metrics,
+        "what-if tables": reference.what_if_tables,
         "commands": lambda: reference.commands(root),
     }
 

@@ -26,6 +26,7 @@ from streams.decide.conditions.vocabulary import ITEM, VOCABULARY
 from streams.docs.markdown import code, codes, model_fields, table, type_text
 from streams.settings import ENV_PREFIX, Settings
 from streams.time_travel.story import Expected, Happens, Product, Profile, Story, StoryFile
+from streams.what_if.tables import TABLES
 
 HELP_WIDTH = 100
 
@@ -109,6 +110,15 @@ def metrics() -> str:
         name = described.name + ("_total" if described.type == "counter" else "")
         rows.append((code(name), described.type, codes(metric._labelnames), described.documentation))
     return table(("name", "type", "labels", "meaning"), sorted(rows))
+
+
+def what_if_tables() -> str:
+    """The tables of ``backtest --against`` and ``shadow report``."""
+    return "\n\n".join(
+        f"### {code(one.full_name)}\n\n{one.comment}\n\n"
+        + table(("column", "type", "meaning"), ((code(each.name), each.type, each.comment) for each in one.columns))
+        for one in TABLES
+    )
 
 
 def commands(root: click.Command, name: str = "cuepoint") -> str:

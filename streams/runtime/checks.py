@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.topics import TOPICS, Stage
+from schemas.topics import CATALOGUE, Stage
 from streams.errors import BrokerError
 from streams.settings import Settings
 from streams.topics_admin import administering
@@ -11,7 +11,7 @@ from streams.topics_admin import administering
 def check_stage_topics(stage: Stage, settings: Settings) -> None:
     """Raise BrokerError when the broker cannot be reached, or a topic of the stage is missing or has another shape."""
     partitioned = {*stage.inputs, stage.changelog}
-    written = {name for name, topic in TOPICS.items() if stage.name in topic.producers}
+    written = {name for name, topic in CATALOGUE.items() if stage.name in topic.producers}
     counts = _partition_counts(settings, partitioned | written)
     for name in sorted(partitioned | written):
         found = counts.get(settings.topic(name))
