@@ -80,8 +80,7 @@ def absorb(state: CustomerState, event: Envelope) -> None:
         state.slots[name] = slot if known_slot is None else _one_slot(known_slot, slot)
     state.decided = dict(sorted({**other.decided, **state.decided}.items(), key=lambda row: row[1]))
     _drop_decided(state)
-    for name, rounds in other.rounds.items():
-        state.rounds[name] = max(rounds, state.rounds.get(name, rounds))
+    _add_rounds(state, other)
     for brand, sends in other.ledger.items():
         state.ledger[brand] = sorted([*sends, *state.ledger.get(brand, [])], key=lambda send: send.at)
     state.sent = sorted([*other.sent, *state.sent], key=lambda sent: (sent.decided, sent.id))
@@ -89,7 +88,7 @@ def absorb(state: CustomerState, event: Envelope) -> None:
     experiments.absorb(state.exposures, other.exposures)
     for cart in list(state.carts.values()):
         if any(p.cart == cart.id and p.brand == cart.brand and p.at >= cart.activity for p in state.purchases.values()):
-            end_cart(state, cart)
+            end_cart(state, cart, event.eff)
 
 
 def _end_own_episodes(other: CustomerState, survivor: str) -> None:
@@ -102,6 +101,21 @@ def _end_own_episodes(other: CustomerState, survivor: str) -> None:
     other.timers = {name: due for name, due in other.timers.items() if not name.split("|")[2].startswith(own)}
     for slot in other.slots.values():
         slot.candidates = [c for c in slot.candidates if not c.episode.startswith(own)]
+
+
+def _add_rounds(state: CustomerState, other: CustomerState) -> None:
+    """Of two rounds the one that is decided later counts; an end of either cart after that ends it."""
+    ends = state.cart_ends
+    for place, at in other.cart_ends.items():
+        ends[place] = max(at, ends.get(place, at))
+    state.cart_ends = dict(sorted(ends.items(), key=lambda row: row[1]))
+    for name, rounds in other.rounds.items():
+        number, decided, ended = max(rounds, state.rounds.get(name, rounds))
+        state.rounds[name] = number, decided, ended
+    for name, (number, decided, ended) in state.rounds.items():
+        brand, _, cart = name.split("|")
+        if decided >= 0 and not ended and state.cart_ends.get(f"{brand}|{cart}", -1) > decided:
+            state.rounds[name] = number, decided, True
 
 
 def _drop_decided(state: CustomerState) -> None:

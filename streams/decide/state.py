@@ -309,6 +309,8 @@ class CustomerState(_Row, dict=True):
     """``brand|cart id`` -> when its checkout was last entered."""
     sessions: dict[str, Session] = msgspec.field(default_factory=dict)
     """``brand|session id`` -> visit."""
+    cart_ends: dict[str, int] = msgspec.field(default_factory=dict)
+    """``brand|cart id`` -> when a cart last ended, for ``CART_KEPT_MS``: it may become one with another's."""
 
     @property
     def derived(self) -> dict[Any, Any]:

@@ -52,6 +52,7 @@ SINCE = {
     "CustomerState.views": 3,
     "CustomerState.checkouts": 3,
     "CustomerState.sessions": 3,
+    "CustomerState.cart_ends": 3,
 }
 """Fields that came with a later version than the first."""
 LATER = 99
