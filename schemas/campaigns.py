@@ -56,6 +56,10 @@ OccasionName = Literal[
     "returning_session",
     "calendar",
 ]
+SourceName = Literal[
+    "orders", "returns", "web-sessions", "pos-transactions", "customers", "channel-feedback", "catalog"
+]
+"""Inputs that can be late or silent."""
 CONDITION_CHARACTERS_MAX = 2_000
 """Longest condition."""
 
@@ -226,6 +230,15 @@ class Campaign(Closed):
         "without price in the market; `sellable`: only those that it knows as available and priced there. None: "
         "`known` if the occasion asks to buy them, else `any`.",
     )
+    sources: list[SourceName] = Field(
+        default_factory=list, max_length=8, description="Sources that must have told all until a message's due time."
+    )
+    stale_after: Duration = Field(
+        6 * 3_600_000, description="How long after its due time a message waits for them; then it is not sent."
+    )
+    silent_after: Duration = Field(
+        3_600_000, description="Live, one of them whose newest record is older than this counts as behind."
+    )
     holdout: Holdout | None = Field(None, description="Customers whom this campaign leaves out, to measure it.")
     experiment: Experiment | None = Field(None, description="Variants; none: everyone gets the same.")
     options: dict[str, Any] = Field(default_factory=dict)
@@ -244,6 +257,10 @@ class Campaign(Closed):
             )
         if self.timing == "on_arrival" and [step.after for step in self.steps] != [0]:
             raise ValueError("timing on_arrival: it has one step, with after: 0s; leave timing out for later messages")
+        if self.timing == "on_arrival" and self.sources:
+            raise ValueError("timing on_arrival: it waits for no source; leave sources out, or leave timing out")
+        if len(set(self.sources)) < len(self.sources):
+            raise ValueError(f"sources {', '.join(self.sources)}: one is there twice; name each source once")
         if self.occasion in DATED and len(self.steps) > 1:
             earlier = "an earlier date" if self.occasion == "calendar" else "options.lead_days"
             article = "an" if self.occasion == "anniversary" else "a"

@@ -45,6 +45,8 @@ REASONS: dict[str, str] = {
     "zone_unknown": "No time zone is known for the customer, his market or the brand, so local times cannot be kept.",
     "frequency_cap": "The customer has had as many messages as a cap allows.",
     "product_unavailable": "None of the products is available and priced in the customer's market.",
+    "source_waits": "A source that the campaign names has not told all until the message's time; the message waits.",
+    "source_stale": "A source that the campaign names did not tell all until the message's time, or is silent.",
     "global_holdout": "The customer is in the brand's holdout.",
     "campaign_holdout": "The customer is in the campaign's holdout.",
     "outranked": "Another message of the same slot goes first.",

@@ -16,7 +16,9 @@ def task_factory(stage: str, settings: Settings) -> Callable[[int], Task]:
     spill_dir = settings.state_dir / "spill"
     spill_dir.mkdir(parents=True, exist_ok=True)
     factories: dict[str, Callable[[int], Task]] = {
-        "intake": lambda partition: IntakeTask(partition, settings.partitions, settings.lateness),
+        "intake": lambda partition: IntakeTask(
+            partition, settings.partitions, settings.lateness, settings.sources_by_marks
+        ),
         "identity": lambda partition: IdentityTask(partition, settings.partitions, spill_dir),
         "decide": lambda partition: DecideTask(
             partition, settings.partitions, settings.topic_prefix, settings.state_cache_mb * 1_048_576, spill_dir

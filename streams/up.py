@@ -184,4 +184,4 @@ def last_words(log: Path) -> str:
 
 
 def _text(value: object) -> str:
-    return json.dumps(value) if isinstance(value, dict) else str(value)
+    return json.dumps(value) if isinstance(value, (dict, list)) else str(value)

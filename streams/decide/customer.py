@@ -14,6 +14,7 @@ from streams.decide import facts, interests, slots, web_facts
 from streams.decide.alarms import EPISODE_RANK, SLOT_RANK, Entry, wake_at
 from streams.decide.gates import standing
 from streams.decide.gates.base import Answer
+from streams.decide.gates.source_fresh import Sources
 from streams.decide.occasions import ARMED_BY, OCCASIONS, REMEMBERED_FOR, UNDONE_BY
 from streams.decide.occasions.base import Occasion, Verdict
 from streams.decide.occasions.cart_abandoned import ROUNDS
@@ -47,6 +48,8 @@ class CustomerFold:
         """Decisions made since it was last emptied, in order."""
         self.alarms: list[Entry] = []
         """For each timer set since it was last emptied, when its customer has to be looked at."""
+        self.sources: Sources | None = None
+        """How far the sources are; None: each is complete until the clock."""
         self.watchers: Watchers | None = None
         """The partition's index of who wants to know of a product's changes; None: for copies of states."""
 

@@ -13,6 +13,7 @@ from streams.decide import arbitration, look_ahead
 from streams.decide.arbitration import Runner
 from streams.decide.gates import Standing, standing
 from streams.decide.gates.base import Answer
+from streams.decide.gates.source_fresh import WAITS, look_again_at, source_fresh
 from streams.decide.occasions import OCCASIONS
 from streams.decide.occasions.base import Verdict
 from streams.decide.records import Episode, decision
@@ -63,8 +64,8 @@ def enter(fold: CustomerFold, view: View, campaign: Compiled, due: Episode, aske
 def release(fold: CustomerFold, view: View, name: str, *, at_once: bool = False) -> None:
     """Close a slot: ask everything again, send the best that no cap forbids, say of each other one why not.
 
-    It opens again when nothing may go now (the zone may have changed), or for a better message that is about to come
-    due; the latter not ``at_once``.
+    It opens again when nothing may go now (the zone may have changed), for what waits for a source, or for a better
+    message that is about to come due; the latter not ``at_once``.
     """
     slot = view.state.slots.pop(name)
     brand, channel = name.split("|")
@@ -73,11 +74,16 @@ def release(fold: CustomerFold, view: View, name: str, *, at_once: bool = False)
         order = sorted(slot.candidates, key=lambda c: (c.due, c.campaign, c.episode, c.step))
         runners = [runner for candidate in order if (runner := _still(fold, view, candidate, channel)) is not None]
         runners.sort(key=arbitration.rank)
+        runners, waiting, behind = _split(fold, view, runners)
         wait = None if at_once else look_ahead.wait_for(view, brand, channel, runners)
         if wait is None:
             arbitration.settle(fold, view, brand, channel, runners)
-            return
-        left = {(runner.episode.campaign, runner.episode.episode, runner.episode.step) for runner in runners}
+            runners, wait = [], behind
+            if wait is None:
+                return
+        elif behind is not None:
+            wait = min(wait, behind)
+        left = {(one.episode.campaign, one.episode.episode, one.episode.step) for one in [*runners, *waiting]}
         slot.candidates = [c for c in slot.candidates if (c.campaign, c.episode, c.step) in left]
     _wait(fold, view, name, slot, wait)
 
@@ -109,6 +115,27 @@ def _wait(fold: CustomerFold, view: View, name: str, slot: Slot, wait: Wait) -> 
         campaign, channel = fold.rules.last_known(candidate.campaign), name.split("|")[1]
         made = decision(view, campaign, _episode(candidate), "held", wait.reason, channel=channel, answers=[answer])
         fold.made.append(made)
+
+
+def _split(fold: CustomerFold, view: View, runners: list[Runner]) -> tuple[list[Runner], list[Runner], Wait | None]:
+    """Ask of each whether its sources are fresh: (those that may go, those that wait, until when); stale ones are
+    suppressed."""
+    if fold.sources is None:
+        return runners, [], None
+    fresh, waiting, waits = list[Runner](), list[Runner](), list[Wait]()
+    for runner in runners:
+        campaign, due = runner.campaign, runner.episode.due
+        answer = source_fresh(fold.sources, campaign, due, view.now)
+        if answer is not None:
+            runner.asked.answers.append(answer)
+        if answer is None or not answer.reason:
+            fresh.append(runner)
+        elif answer.reason == WAITS:
+            waiting.append(runner)
+            waits.append(Wait(look_again_at(campaign, due, view.now), WAITS, answer.value))
+        else:
+            arbitration.suppress(fold, view, runner, answer.reason, runner.asked.answers)
+    return fresh, waiting, min(waits, default=None)
 
 
 def _still(fold: CustomerFold, view: View, candidate: Candidate, channel: str) -> Runner | None:

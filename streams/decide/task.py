@@ -75,6 +75,7 @@ class DecideTask(OrderedTask):
             Forwarding(partial(partition_of, partitions=partitions), partition),
         )
         self._fold.on_accepted = self._count
+        self._fold.fold.sources = self.clock
 
     def accept(self, event: Envelope, offset: int, again: bool) -> None:
         """See ``OrderedTask``. Control records count where they are read."""

@@ -141,6 +141,8 @@ def _campaign(choose: Chooser, occasion: str, name: str, start: int) -> Campaign
     after = choose.one_of(AFTERS[occasion])
     if occasion in ON_ARRIVAL and after == ["0s"]:
         fields["timing"] = "on_arrival" if int(name[1]) % 2 else "event_time"  # a backtest decides both alike
+    if int(name[1]) % 4 == 0:
+        fields["sources"] = ["orders", "pos-transactions"]  # in a backtest none is behind
     return campaign(occasion, name, after, **fields)
 
 
