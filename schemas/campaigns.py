@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from schemas.base import TIME_ZONES, Amount, Brand, Closed, Currency, Event, Identifier, Market, Region
+from schemas.base import Amount, Brand, Closed, Currency, Event, Identifier, Market, Region, Zone
+from schemas.capacity import LISTS_MAX, CapacityList, distinct
 from schemas.caps import CAPS_MAX, CampaignId, Cap, Category
 from schemas.catalogue_options import (
     BackInStockOptions,
@@ -62,15 +63,6 @@ SourceName = Literal[
 """Inputs that can be late or silent."""
 CONDITION_CHARACTERS_MAX = 2_000
 """Longest condition."""
-
-
-def _known_zone(value: str) -> str:
-    if value not in TIME_ZONES:
-        raise ValueError(f"zone {value!r} is not a name of the time zone database such as Europe/London")
-    return value
-
-
-Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
 class Offer(Closed):
@@ -301,6 +293,9 @@ class BrandRules(Closed):
         0,
         le=7 * 86_400_000,
         description="How long a slot waits for a message of higher priority that has its time already.",
+    )
+    lists: Annotated[list[CapacityList], AfterValidator(distinct)] = Field(
+        default_factory=list, max_length=LISTS_MAX, description="Channels and voucher pools with a capacity."
     )
     holdout: Holdout | None = Field(None, description="Customers who get nothing of the brand but service messages.")
     in_flight: Duration = Field(

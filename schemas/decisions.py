@@ -47,6 +47,8 @@ REASONS: dict[str, str] = {
     "product_unavailable": "None of the products is available and priced in the customer's market.",
     "source_waits": "A source that the campaign names has not told all until the message's time; the message waits.",
     "source_stale": "A source that the campaign names did not tell all until the message's time, or is silent.",
+    "capacity": "The channel or voucher pool has so many places at a cut-off; the message waits for one.",
+    "capacity_full": "Others got the places of the channel or voucher pool.",
     "global_holdout": "The customer is in the brand's holdout.",
     "campaign_holdout": "The customer is in the campaign's holdout.",
     "outranked": "Another message of the same slot goes first.",

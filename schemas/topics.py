@@ -71,11 +71,18 @@ CHANNELS: tuple[str, ...] = ("email", "push", "sms", "onsite", "telesales", "pri
 INTERNAL: tuple[Topic, ...] = (
     Topic("identity-events", "identifier", "Envelope", "cuepoint", ("intake",), ("identity",)),
     Topic(
-        "customer-events", "customer id", "Envelope", "cuepoint", ("intake", "identity", "decide"), ("decide", "sink")
+        "customer-events",
+        "customer id",
+        "Envelope",
+        "cuepoint",
+        ("intake", "identity", "decide", "capacity"),
+        ("decide", "sink"),
     ),
+    Topic("capacity-candidates", "list", "Envelope", "cuepoint", ("decide",), ("capacity",)),
     Topic("intake-changelog", "state key", "(internal)", "cuepoint", ("intake",), ("intake",), "compact"),
     Topic("identity-changelog", "state key", "(internal)", "cuepoint", ("identity",), ("identity",), "compact"),
     Topic("decide-changelog", "state key", "(internal)", "cuepoint", ("decide",), ("decide",), "compact"),
+    Topic("capacity-changelog", "state key", "(internal)", "cuepoint", ("capacity",), ("capacity",), "compact"),
     Topic(
         "campaign-history",
         "brand:campaign id:time of publication:version",
@@ -91,7 +98,7 @@ INTERNAL: tuple[Topic, ...] = (
         "stage-partition",
         "Progress",
         "cuepoint",
-        ("intake", "identity", "decide"),
+        ("intake", "identity", "decide", "capacity"),
         ("sink", "replay", "tools"),
         "compact",
     ),
@@ -124,6 +131,7 @@ STAGES: dict[str, Stage] = {
     "intake": Stage("intake", tuple(topic.name for topic in INPUTS), "intake-changelog"),
     "identity": Stage("identity", ("identity-events",), "identity-changelog"),
     "decide": Stage("decide", ("customer-events",), "decide-changelog"),
+    "capacity": Stage("capacity", ("capacity-candidates",), "capacity-changelog"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from streams.capacity.task import CapacityTask
 from streams.decide.task import DecideTask
 from streams.identity.task import IdentityTask
 from streams.intake.task import IntakeTask
@@ -23,5 +24,6 @@ def task_factory(stage: str, settings: Settings) -> Callable[[int], Task]:
         "decide": lambda partition: DecideTask(
             partition, settings.partitions, settings.topic_prefix, settings.state_cache_mb * 1_048_576, spill_dir
         ),
+        "capacity": lambda partition: CapacityTask(partition, settings.partitions),
     }
     return factories[stage]

@@ -14,6 +14,7 @@ from streams.decide import experiments, web_facts
 from streams.decide.alarms import NEVER
 from streams.decide.facts import end_cart
 from streams.decide.interests import absorb as absorb_interests
+from streams.decide.ledger import give_back
 from streams.decide.state import (
     RECENT_IDS_MAX,
     STATE_VERSION,
@@ -78,11 +79,13 @@ def absorb(state: CustomerState, event: Envelope) -> None:
     for name, slot in other.slots.items():
         known_slot = state.slots.get(name)
         state.slots[name] = slot if known_slot is None else _one_slot(known_slot, slot)
+    state.listed = {**other.listed, **state.listed}
     state.decided = dict(sorted({**other.decided, **state.decided}.items(), key=lambda row: row[1]))
     _drop_decided(state)
     _add_rounds(state, other)
     for brand, sends in other.ledger.items():
         state.ledger[brand] = sorted([*sends, *state.ledger.get(brand, [])], key=lambda send: send.at)
+    _drop_listed(state)
     state.sent = sorted([*other.sent, *state.sent], key=lambda sent: (sent.decided, sent.id))
     state.recent_ids = [*other.recent_ids, *state.recent_ids][-RECENT_IDS_MAX:]
     experiments.absorb(state.exposures, other.exposures)
@@ -101,6 +104,10 @@ def _end_own_episodes(other: CustomerState, survivor: str) -> None:
     other.timers = {name: due for name, due in other.timers.items() if not name.split("|")[2].startswith(own)}
     for slot in other.slots.values():
         slot.candidates = [c for c in slot.candidates if not c.episode.startswith(own)]
+    for name, listed in list(other.listed.items()):
+        if listed.candidate.episode.startswith(own):
+            del other.listed[name]
+            give_back(other, listed.candidate.brand, listed.decision)
 
 
 def _add_rounds(state: CustomerState, other: CustomerState) -> None:
@@ -126,6 +133,22 @@ def _drop_decided(state: CustomerState) -> None:
         slot.candidates = [c for name, c in reversed(once.items()) if name not in state.decided and name not in waiting]
         waiting |= once.keys()
     state.timers = {n: due for n, due in state.timers.items() if n not in state.decided and n not in waiting}
+
+
+def _drop_listed(state: CustomerState) -> None:
+    """What is decided waits on no list; what waits on one is in no slot, and its timer is that of the answer."""
+    for name, listed in list(state.listed.items()):
+        brand, at = listed.candidate.brand, state.timers.get(name, listed.answer_at)
+        if name in state.decided:
+            del state.listed[name]
+            give_back(state, brand, listed.decision)
+            continue
+        state.timers[name] = at if listed.word else listed.answer_at
+        places = [send for send in state.ledger[brand] if send.id == listed.decision and not send.ghost]
+        for double in places[:-1]:
+            state.ledger[brand].remove(double)
+        for slot in state.slots.values():
+            slot.candidates = [c for c in slot.candidates if f"{c.brand}|{c.campaign}|{c.episode}|{c.step}" != name]
 
 
 def _in_either(a: tuple[int, bool], b: tuple[int, bool]) -> tuple[int, bool]:

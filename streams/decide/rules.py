@@ -162,6 +162,8 @@ class Rules:
     def __init__(self) -> None:
         self._times: list[int] = []
         self._sets: list[RuleSet] = [RuleSet({}, {}, 0)]
+        self.has_lists = False
+        """Whether a brand has, or had, a list with a capacity."""
         self._items: dict[tuple[str, str], tuple[list[int], list[Item], list[str]]] = {}
         """(brand, product) -> times, versions, event ids."""
 
@@ -211,6 +213,7 @@ class Rules:
             if known is not None and known.version == version:
                 return False
             brands[event.brand] = compile_brand(BrandRules.model_validate(event.data["rules"]), version)
+            self.has_lists = self.has_lists or bool(brands[event.brand].rules.lists)
         elif event.type == "campaign.published":
             if name in campaigns and campaigns[name].version == version:
                 return False

@@ -15,6 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 import sinks
 import streams
 from schemas.campaigns import OPTIONS, Arm, BrandRules, Campaign, Content, Experiment, MarketRules, Offer, Step
+from schemas.capacity import CapacityList
 from schemas.caps import Cap
 from schemas.decisions import OUTCOMES, REASONS
 from schemas.experiments import Holdout
@@ -82,7 +83,8 @@ def condition_items() -> str:
 
 def brand_fields() -> str:
     """The fields of a brand file."""
-    models = (BrandRules, MarketRules, Cap, QuietHours, ClosedDays, Segment, LifecycleRules, LifecycleRhythm, RfmRules)
+    rules = (BrandRules, MarketRules, Cap, QuietHours, ClosedDays, CapacityList)
+    models = (*rules, Segment, LifecycleRules, LifecycleRhythm, RfmRules)
     return _models({model.__name__: model for model in models})
 
 
