@@ -34,7 +34,7 @@ from schemas.occasions import (
     DeliveryLateOptions,
     ReturningSessionOptions,
 )
-from schemas.sending_times import ClosedDays, QuietHours
+from schemas.sending_times import BusinessHours, ClosedDays, QuietHours, one_rule_a_place
 
 OccasionName = Literal[
     "cart_abandoned",
@@ -282,7 +282,12 @@ class BrandRules(Closed):
         default_factory=dict, description="Region of the address (ISO 3166-2) -> time zone."
     )
     caps: list[Cap] = Field(default_factory=list, max_length=CAPS_MAX)
-    quiet_hours: list[QuietHours] = Field(default_factory=list, max_length=100)
+    quiet_hours: Annotated[list[QuietHours], AfterValidator(one_rule_a_place)] = Field(
+        default_factory=list, max_length=100
+    )
+    business_hours: Annotated[list[BusinessHours], AfterValidator(one_rule_a_place)] = Field(
+        default_factory=list, max_length=100, description="When companies may be spoken to; none: like everybody."
+    )
     closed_days: list[ClosedDays] = Field(
         default_factory=list, max_length=100, description="Days on which nothing goes: a message waits for the next."
     )

@@ -55,6 +55,7 @@ REASONS: dict[str, str] = {
     "expired": "The message could not go before its validity ended.",
     "quiet_hours": "It is quiet time where the customer lives; the message waits.",
     "closed_day": "The channel does not work on this day where the customer lives; the message waits.",
+    "business_hours": "The company does not work at this time; the message waits until it does.",
     "look_ahead": "A message of higher priority is about to come due; the slot waits for it.",
     "before_go_live": "Due before the pipeline went live: the past is not sent.",
     "out_of_stock": "The product is not available, or not in the catalogue.",

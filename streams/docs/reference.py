@@ -21,7 +21,7 @@ from schemas.decisions import OUTCOMES, REASONS
 from schemas.experiments import Holdout
 from schemas.lifecycle import LifecycleRhythm, LifecycleRules, RfmRules, Segment
 from schemas.quarantine import QUARANTINE_REASONS
-from schemas.sending_times import ClosedDays, QuietHours
+from schemas.sending_times import BusinessHours, ClosedDays, QuietHours
 from streams.decide.conditions.types import Name
 from streams.decide.conditions.vocabulary import ITEM, VOCABULARY
 from streams.docs.markdown import code, codes, model_fields, table, type_text
@@ -83,7 +83,7 @@ def condition_items() -> str:
 
 def brand_fields() -> str:
     """The fields of a brand file."""
-    rules = (BrandRules, MarketRules, Cap, QuietHours, ClosedDays, CapacityList)
+    rules = (BrandRules, MarketRules, Cap, QuietHours, BusinessHours, ClosedDays, CapacityList)
     models = (*rules, Segment, LifecycleRules, LifecycleRhythm, RfmRules)
     return _models({model.__name__: model for model in models})
 

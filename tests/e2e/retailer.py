@@ -32,6 +32,7 @@ TOO_RARE_HERE = {
     *("segment_changed", "replenishment", "back_in_stock"),
     "ghost",
     *("global_holdout", "campaign_holdout", "closed_day", "look_ahead"),
+    *("business_hours", "capacity", "capacity_full"),
 }
 """Occasions, an outcome and reasons that sixty days of few customers do not show; the property tests reach them."""
 

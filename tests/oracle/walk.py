@@ -248,7 +248,9 @@ class Walk:
     def _waits(self, customer: Customer, brand: str, channel: str, moment: int) -> tuple[int, str] | None:
         rules, profile = self.world.brands[brand], customer.facts.profile
         zone = profile.zone(brand, rules)
-        return waits_until(moment, rules, channel, profile.market(brand), profile.last.get("region"), zone)
+        return waits_until(
+            moment, rules, channel, profile.market(brand), profile.last.get("region"), zone, profile.is_company
+        )
 
     # --- releases ---------------------------------------------------------------------------------------------------
 

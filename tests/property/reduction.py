@@ -18,6 +18,7 @@ _SIMPLER_RULES: tuple[dict[str, Any], ...] = (
     {"hold_window": 0},
     {"look_ahead": 0},
     {"lists": []},
+    {"business_hours": []},
     {"holdout": None},
     {"stores": {}},
     {"regions": {}},
