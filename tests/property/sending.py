@@ -43,9 +43,9 @@ def of_brand(choose: Chooser) -> dict[str, Any]:
     if choose.chance(15):
         fields["holdout"] = {"percent": choose.one_of((50, 20, "33.33")), "salt": choose.one_of((None, "all"))}
     apart = Chooser(crc32(repr(fields).encode()))  # so that what else is drawn stays as it was
-    if apart.chance(20):
+    if apart.chance(10):
         fields["lists"] = _lists(apart)
-    if apart.chance(30):
+    if apart.chance(15):
         hours = {"start": apart.one_of(("09:00", "02:30")), "end": "17:00", "public_holidays": apart.chance(50)}
         fields["business_hours"] = [{"channel": apart.one_of(("*", "email")), "market": apart.one_of((None, *MARKETS))}]
         fields["business_hours"][0] |= hours
