@@ -33,6 +33,12 @@ Region = Annotated[str, Field(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]
 Quantity = Annotated[int, Field(ge=1, le=10_000_000, strict=True)]
 
 
+def _known_zone(value: str) -> str:
+    if value not in TIME_ZONES:
+        raise ValueError(f"zone {value!r} is not a name of the time zone database such as Europe/London")
+    return value
+
+
 def _known_country(value: str) -> str:
     if value not in COUNTRIES:
         raise ValueError(f"market {value!r} is not an ISO 3166 alpha-2 country code such as 'GB' or 'DE'")
@@ -45,6 +51,7 @@ def _known_currency(value: str) -> str:
     return value
 
 
+Zone = Annotated[str, AfterValidator(_known_zone)]
 Market = Annotated[str, AfterValidator(_known_country)]
 Currency = Annotated[str, AfterValidator(_known_currency)]
 

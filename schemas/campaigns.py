@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from schemas.base import TIME_ZONES, Amount, Brand, Closed, Currency, Event, Identifier, Market, Region
+from schemas.base import Amount, Brand, Closed, Currency, Event, Identifier, Market, Region, Zone
+from schemas.capacity import LISTS_MAX, CapacityList, distinct
 from schemas.caps import CAPS_MAX, CampaignId, Cap, Category
 from schemas.catalogue_options import (
     BackInStockOptions,
@@ -33,7 +34,7 @@ from schemas.occasions import (
     DeliveryLateOptions,
     ReturningSessionOptions,
 )
-from schemas.sending_times import ClosedDays, QuietHours
+from schemas.sending_times import BusinessHours, ClosedDays, QuietHours, one_rule_a_place
 
 OccasionName = Literal[
     "cart_abandoned",
@@ -56,17 +57,12 @@ OccasionName = Literal[
     "returning_session",
     "calendar",
 ]
+SourceName = Literal[
+    "orders", "returns", "web-sessions", "pos-transactions", "customers", "channel-feedback", "catalog"
+]
+"""Inputs that can be late or silent."""
 CONDITION_CHARACTERS_MAX = 2_000
 """Longest condition."""
-
-
-def _known_zone(value: str) -> str:
-    if value not in TIME_ZONES:
-        raise ValueError(f"zone {value!r} is not a name of the time zone database such as Europe/London")
-    return value
-
-
-Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
 class Offer(Closed):
@@ -226,6 +222,15 @@ class Campaign(Closed):
         "without price in the market; `sellable`: only those that it knows as available and priced there. None: "
         "`known` if the occasion asks to buy them, else `any`.",
     )
+    sources: list[SourceName] = Field(
+        default_factory=list, max_length=8, description="Sources that must have told all until a message's due time."
+    )
+    stale_after: Duration = Field(
+        6 * 3_600_000, description="How long after its due time a message waits for them; then it is not sent."
+    )
+    silent_after: Duration = Field(
+        3_600_000, description="Live, one of them whose newest record is older than this counts as behind."
+    )
     holdout: Holdout | None = Field(None, description="Customers whom this campaign leaves out, to measure it.")
     experiment: Experiment | None = Field(None, description="Variants; none: everyone gets the same.")
     options: dict[str, Any] = Field(default_factory=dict)
@@ -244,6 +249,10 @@ class Campaign(Closed):
             )
         if self.timing == "on_arrival" and [step.after for step in self.steps] != [0]:
             raise ValueError("timing on_arrival: it has one step, with after: 0s; leave timing out for later messages")
+        if self.timing == "on_arrival" and self.sources:
+            raise ValueError("timing on_arrival: it waits for no source; leave sources out, or leave timing out")
+        if len(set(self.sources)) < len(self.sources):
+            raise ValueError(f"sources {', '.join(self.sources)}: one is there twice; name each source once")
         if self.occasion in DATED and len(self.steps) > 1:
             earlier = "an earlier date" if self.occasion == "calendar" else "options.lead_days"
             article = "an" if self.occasion == "anniversary" else "a"
@@ -273,7 +282,12 @@ class BrandRules(Closed):
         default_factory=dict, description="Region of the address (ISO 3166-2) -> time zone."
     )
     caps: list[Cap] = Field(default_factory=list, max_length=CAPS_MAX)
-    quiet_hours: list[QuietHours] = Field(default_factory=list, max_length=100)
+    quiet_hours: Annotated[list[QuietHours], AfterValidator(one_rule_a_place)] = Field(
+        default_factory=list, max_length=100
+    )
+    business_hours: Annotated[list[BusinessHours], AfterValidator(one_rule_a_place)] = Field(
+        default_factory=list, max_length=100, description="When companies may be spoken to; none: like everybody."
+    )
     closed_days: list[ClosedDays] = Field(
         default_factory=list, max_length=100, description="Days on which nothing goes: a message waits for the next."
     )
@@ -284,6 +298,9 @@ class BrandRules(Closed):
         0,
         le=7 * 86_400_000,
         description="How long a slot waits for a message of higher priority that has its time already.",
+    )
+    lists: Annotated[list[CapacityList], AfterValidator(distinct)] = Field(
+        default_factory=list, max_length=LISTS_MAX, description="Channels and voucher pools with a capacity."
     )
     holdout: Holdout | None = Field(None, description="Customers who get nothing of the brand but service messages.")
     in_flight: Duration = Field(

@@ -72,6 +72,8 @@ KIND_RANK: dict[str, int] = {
     "checkout.started": 9,
     "session.ended": 9,
     "feedback": 10,
+    "capacity.candidate": 10,
+    "capacity.answer": 10,
     "customer.erased": 11,
 }
 """Order of kinds at the same effective time: what others build on goes first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import time
-from typing import Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,9 @@ WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "
 """In the order of ``datetime.date.weekday``."""
 
 
+Hours = TypeVar("Hours", "QuietHours", "BusinessHours")
+
+
 class QuietHours(Closed):
     """No messages from ``start`` until ``end``, local wall time of the customer; may pass midnight."""
 
@@ -22,6 +25,25 @@ class QuietHours(Closed):
     start: time
     end: time
     market: Market | None = Field(None, description="Market it holds in; none: all that have no rule of their own.")
+
+
+class BusinessHours(Closed):
+    """When companies may be spoken to, in the customer's zone. For persons they say nothing."""
+
+    channel: Channel | Literal["*"] = Field("*", description="Channel; `*`: all that have no rule of their own.")
+    market: Market | None = Field(None, description="Market it holds in; none: all that have no rule of their own.")
+    start: time = Field(time(9), description="Wall time at which the day begins.")
+    end: time = Field(time(17), description="Wall time at which it is over.")
+    weekdays: Annotated[list[Weekday], Field(min_length=1)] = Field(
+        default_factory=lambda: list(WEEKDAYS[:5]), description="Working days."
+    )
+    public_holidays: bool = Field(False, description="Whether work goes on on public holidays.")
+
+    @model_validator(mode="after")
+    def _is_a_time(self) -> BusinessHours:
+        if self.end <= self.start:
+            raise ValueError(f"business hours end at {self.end}, not after their start at {self.start}; swap them")
+        return self
 
 
 class ClosedDays(Closed):
@@ -37,3 +59,13 @@ class ClosedDays(Closed):
         if not self.weekdays and not self.public_holidays:
             raise ValueError("closed_days names no day: give weekdays such as [sunday], or public_holidays: true")
         return self
+
+
+def one_rule_a_place(rules: list[Hours]) -> list[Hours]:
+    """The rules, or ValueError: two are for the same channel and market, and it is not said which counts."""
+    places = [(rule.channel, rule.market) for rule in rules]
+    if twice := next((place for place in places if places.count(place) > 1), None):
+        channel, market = twice
+        where = f"market {market}" if market else "all markets"
+        raise ValueError(f"two rules for channel {channel!r} in {where}; keep one, or give one of them a market")
+    return rules

@@ -75,12 +75,14 @@ INTERNAL: tuple[Topic, ...] = (
         "customer id",
         "Envelope",
         "cuepoint",
-        ("intake", "identity", "decide"),
+        ("intake", "identity", "decide", "capacity"),
         ("decide", "sink", "shadow", "tools"),
     ),
+    Topic("capacity-candidates", "list", "Envelope", "cuepoint", ("decide",), ("capacity",)),
     Topic("intake-changelog", "state key", "(internal)", "cuepoint", ("intake",), ("intake",), "compact"),
     Topic("identity-changelog", "state key", "(internal)", "cuepoint", ("identity",), ("identity",), "compact"),
     Topic("decide-changelog", "state key", "(internal)", "cuepoint", ("decide",), ("decide", "tools"), "compact"),
+    Topic("capacity-changelog", "state key", "(internal)", "cuepoint", ("capacity",), ("capacity",), "compact"),
     Topic(
         "campaign-history",
         "brand:campaign id:time of publication:version",
@@ -96,7 +98,7 @@ INTERNAL: tuple[Topic, ...] = (
         "stage-partition",
         "Progress",
         "cuepoint",
-        ("intake", "identity", "decide"),
+        ("intake", "identity", "decide", "capacity"),
         ("sink", "replay", "tools"),
         "compact",
     ),
@@ -142,6 +144,7 @@ STAGES: dict[str, Stage] = {
     "intake": Stage("intake", tuple(topic.name for topic in INPUTS), "intake-changelog"),
     "identity": Stage("identity", ("identity-events",), "identity-changelog"),
     "decide": Stage("decide", ("customer-events",), "decide-changelog"),
+    "capacity": Stage("capacity", ("capacity-candidates",), "capacity-changelog"),
 }
 """The stages of every pipeline."""
 SHADOW_STAGE = Stage("shadow", ("customer-events",), "shadow-changelog")

@@ -192,7 +192,7 @@ STAGE_PROGRESS = Table(
     "stage_progress",
     Progress.__doc__.split(" (topic")[0] + ", the last word of each task." if Progress.__doc__ else "",
     (
-        Column("stage", "VARCHAR", "Stage: intake, identity or decide."),
+        Column("stage", "VARCHAR", "Stage: intake, identity, decide or capacity."),
         Column("partition_number", "INTEGER", "Partition of the task."),
         Column(
             "complete_until",
@@ -211,7 +211,7 @@ STAGE_COUNTS = Table(
     "stage_counts",
     "Cumulative counts of each source in each task, the last word of each task.",
     (
-        Column("stage", "VARCHAR", "Stage: intake, identity or decide."),
+        Column("stage", "VARCHAR", "Stage: intake, identity, decide or capacity."),
         Column("partition_number", "INTEGER", "Partition of the task."),
         Column("source", "VARCHAR", "Input topic without prefix."),
         *model_columns(SourceCounts, {}),

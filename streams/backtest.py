@@ -15,6 +15,7 @@ import msgspec
 from schemas.campaigns import BrandRules, Campaign
 from schemas.envelope import Envelope
 from streams.campaigns import CampaignSet, known_brands, records
+from streams.capacity.fold import CapacityFold
 from streams.decide.partition import Partition
 from streams.identity.task import IdentityFold
 from streams.intake.admit import Admission
@@ -71,6 +72,7 @@ class Backtest:
         self._identity = IdentityFold()
         self._partition = Partition(lambda _: None, lambda _: iter(())) if partition is None else partition
         self._partition.on_accepted = self._count
+        self._capacity = CapacityFold()
         self._guests: set[str] = set()
         self._offset = 0
         self._advanced: int | None = None
@@ -117,12 +119,26 @@ class Backtest:
             self._partition.take(event, self._offset)
         self._identity.outgoing.clear()
         self._partition.advance(clock, _ALL_STEPS)
+        while self._answer_lists():
+            self._partition.advance(clock, _ALL_STEPS)
         made = self._partition.fold.made
         self.result.decisions += [entry.decision for entry in made]
         made.clear()
         self._partition.kept_rules.clear()
         self._partition.rules.forgotten.clear()
         self._partition.states.dirty.clear()
+
+    def _answer_lists(self) -> bool:
+        """Let the lists close whose cut-off all decisions have passed; whether there was an answer."""
+        enlisted = self._partition.fold.enlisted
+        for candidate in enlisted:
+            self._capacity.take(candidate)
+        enlisted.clear()
+        answered = self._capacity.close(self._partition.decided_until, _ALL_STEPS) if len(self._capacity) else []
+        for one in answered:
+            self._offset += 1
+            self._partition.take(one.answer, self._offset)
+        return bool(answered)
 
     def _count(self, event: Envelope, fate: str) -> None:
         counts = self.result.counts

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from schemas.topics import INPUTS
 from streams.errors import SettingsError
 
 ENV_PREFIX = "CUEPOINT_"
@@ -69,6 +70,12 @@ class Settings(BaseModel):
         default_factory=dict, description="Allowed lateness by source, milliseconds; others take lateness_ms_default."
     )
     lateness_ms_default: int = Field(10_000, ge=0, description="Allowed lateness of a source in arrival mode.")
+    sources_by_marks: list[str] = Field(
+        default_factory=list,
+        description="Live sources that come in files and say themselves how far they are complete, by the header "
+        "cuepoint-replay (arrived, complete until; milliseconds) of a record or mark. They hold up only "
+        "campaigns that name them.",
+    )
     replay_lateness_ms: dict[str, int] = Field(
         default_factory=lambda: {"pos-transactions": 86_400_000},
         description="Allowed lateness by source in a replay and a backtest, milliseconds (nightly till files: a day).",
@@ -87,6 +94,14 @@ class Settings(BaseModel):
         replication = others.data.get("replication", wanted)
         if wanted > replication:
             raise ValueError(f"no record could ever be written, since replication = {replication}")
+        return wanted
+
+    @field_validator("sources_by_marks")
+    @classmethod
+    def _sources_are_known(cls, wanted: list[str]) -> list[str]:
+        known = [topic.name for topic in INPUTS if topic.name != "control"]
+        if unknown := [name for name in wanted if name not in known]:
+            raise ValueError(f"{unknown[0]!r} is no source; take some of {', '.join(known)}")
         return wanted
 
     @property
@@ -136,8 +151,8 @@ def load_settings(overrides: Mapping[str, Any] | None = None, environ: Mapping[s
 
 
 def _value(name: str, raw: str) -> Any:
-    """A setting from the environment: tables are JSON, everything else is text for pydantic."""
-    if not raw.startswith("{"):
+    """A setting from the environment: tables and lists are JSON, everything else is text for pydantic."""
+    if not raw.startswith(("{", "[")):
         return raw
     try:
         return json.loads(raw)

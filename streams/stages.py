@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from streams.campaigns import CampaignSet
+from streams.capacity.task import CapacityTask
 from streams.decide.task import DecideTask
 from streams.identity.task import IdentityTask
 from streams.intake.task import IntakeTask
@@ -18,11 +19,14 @@ def task_factory(stage: str, settings: Settings) -> Callable[[int], Task]:
     """Makes the task of a partition number. Raises KeyError for a stage that does not exist."""
     spill_dir = _spill_dir(settings)
     factories: dict[str, Callable[[int], Task]] = {
-        "intake": lambda partition: IntakeTask(partition, settings.partitions, settings.lateness),
+        "intake": lambda partition: IntakeTask(
+            partition, settings.partitions, settings.lateness, settings.sources_by_marks
+        ),
         "identity": lambda partition: IdentityTask(partition, settings.partitions, spill_dir),
         "decide": lambda partition: DecideTask(
             partition, settings.partitions, settings.topic_prefix, settings.state_cache_mb * 1_048_576, spill_dir
         ),
+        "capacity": lambda partition: CapacityTask(partition, settings.partitions),
     }
     return factories[stage]
 

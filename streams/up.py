@@ -134,7 +134,7 @@ class Fleet:
 
 def stage_arguments(workers: Mapping[str, int] | None = None, sink: bool = True) -> dict[str, list[str]]:
     """Process name -> arguments of ``cuepoint`` for all stages (as many workers each) and the sink."""
-    wanted = {"intake": 1, "identity": 1, "decide": 1, **(workers or {})}
+    wanted = {"intake": 1, "identity": 1, "decide": 1, "capacity": 1, **(workers or {})}
     arguments: dict[str, list[str]] = {}
     for stage, count in wanted.items():
         for number in range(count):
@@ -184,4 +184,4 @@ def last_words(log: Path) -> str:
 
 
 def _text(value: object) -> str:
-    return json.dumps(value) if isinstance(value, dict) else str(value)
+    return json.dumps(value) if isinstance(value, (dict, list)) else str(value)

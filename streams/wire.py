@@ -25,6 +25,8 @@ class Mark(msgspec.Struct, omit_defaults=True):
     until: dict[str, int]
     free: list[str] = []
     """Sources that do not hold the clock (live sources that come in files)."""
+    newest: dict[str, int] = {}
+    """Of intake only, live: when the newest record of a source arrived."""
     levels: list[int] = []
     """Of decide only, instead of ``until``: how far merged customers' events are forwarded, by the pointer's height."""
 
@@ -82,8 +84,10 @@ class Clock:
                 if moment > until.get(source, -END_OF_TIME):
                     until[source] = moment
             known.free = mark.free
+            for source, moment in mark.newest.items():
+                known.newest[source] = max(moment, known.newest.get(source, moment))
         else:
-            known = Mark(mark.stage, mark.task, mark.of, dict(mark.until), mark.free)
+            known = Mark(mark.stage, mark.task, mark.of, dict(mark.until), mark.free, dict(mark.newest))
             self._marks[key] = known
             self._of[mark.stage] = mark.of
         held = [moment for source, moment in known.until.items() if source not in known.free]
@@ -106,6 +110,14 @@ class Clock:
         marks = self._marks.values()
         sources = {source for mark in marks for source in mark.until}
         return {source: min(mark.until.get(source, END_OF_TIME) for mark in marks) for source in sorted(sources)}
+
+    def complete_until(self, source: str) -> int:
+        """The minimum over all upstream tasks for one source."""
+        return min((mark.until.get(source, END_OF_TIME) for mark in self._marks.values()), default=-END_OF_TIME)
+
+    def newest(self, source: str) -> int | None:
+        """When the newest record of a source arrived, at whichever task; None: not live, or it is complete by marks."""
+        return max((mark.newest[source] for mark in self._marks.values() if source in mark.newest), default=None)
 
     def missing(self) -> list[str]:
         """Upstream tasks that have never reported, as ``stage-task``; of a stage that nobody has heard of, its name."""

@@ -49,8 +49,12 @@ def test_the_shipped_files_are_valid_and_show_every_occasion() -> None:
 
 
 def test_published_records_keep_to_the_contract_and_rules_come_first() -> None:
-    made = list(records(load_campaigns(ROOT / "campaigns"), 0, "ada"))
-    assert [record["type"] for _, record in made] == ["brand.published"] + ["campaign.published"] * len(OPTIONS)
+    shipped = load_campaigns(ROOT / "campaigns")
+    made = list(records(shipped, 0, "ada"))
+    assert {campaign.occasion for campaign in shipped.campaigns} == set(OPTIONS)
+    assert [record["type"] for _, record in made] == ["brand.published"] + ["campaign.published"] * len(
+        shipped.campaigns
+    )
     for _, record in made:
         assert isinstance(validate("campaigns", msgspec.json.encode(record)), Valid)
 
@@ -82,7 +86,8 @@ SENTENCES = [
         cart("valid_for: 24h", "vvvv: red"),
         "cart.yaml, line 9: field 'vvvv' is unknown; remove it (fields here: id, name, owner, occasion, timing, "
         "priority, brands, markets, starts, ends, when, channels, purpose, steps, valid_for, content, offer, "
-        "exempt_from_caps, expected_value, category, products, holdout, experiment, options).",
+        "exempt_from_caps, expected_value, category, products, sources, stale_after, silent_after, holdout, "
+        "experiment, options).",
     ),
     (
         cart("languages: [en]", "langauges: [en]"),
@@ -355,4 +360,4 @@ def test_lint_prints_the_sentences_and_fails(tmp_path: Path) -> None:
     assert result.exit_code == CampaignError.exit_code
     assert "field 'ownr' is unknown; did you mean 'owner'?" in result.stderr
     result = CliRunner().invoke(main, ["campaigns", "lint", str(ROOT / "campaigns")])
-    assert (result.exit_code, result.stdout) == (0, "19 campaigns and the rules of 1 brands are valid.\n")
+    assert (result.exit_code, result.stdout) == (0, "20 campaigns and the rules of 1 brands are valid.\n")

@@ -32,7 +32,7 @@ VISITORS = 5_000
 WARM_UP_S, SECONDS = 10, 30
 WARM_UP_S_QUICK, SECONDS_QUICK = 2, 4
 READY_S = 60.0
-STAGES = ("intake", "identity", "decide")
+STAGES = ("intake", "identity", "decide", "capacity")
 
 
 def rows(bench: Bench) -> list[Row]:

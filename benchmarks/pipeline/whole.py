@@ -18,7 +18,7 @@ from streams.up import cpu_seconds
 
 SINK_QUIET_S = 2.0
 SINK_POLL_S = 0.2
-STAGES = ("intake", "identity", "decide")
+STAGES = ("intake", "identity", "decide", "capacity")
 
 
 def run_whole(

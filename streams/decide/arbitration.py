@@ -6,34 +6,16 @@ way of other ghosts only, since for everyone else it is not there. Rules: docs/s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from streams.decide.experiments import expose
-from streams.decide.gates import Standing
+from streams.decide import lists
 from streams.decide.gates.base import Answer
 from streams.decide.gates.frequency_cap import frequency_cap
-from streams.decide.ledger import reserve
-from streams.decide.records import Episode
-from streams.decide.rules import Compiled
-from streams.decide.state import Send, Sent
+from streams.decide.runners import Runner, go, suppress
 from streams.decide.view import View
 
 if TYPE_CHECKING:
     from streams.decide.customer import CustomerFold
-
-
-class Runner(NamedTuple):
-    """A candidate that passed all gates at the release."""
-
-    campaign: Compiled
-    episode: Episode
-    asked: Standing
-
-
-def rank(runner: Runner) -> tuple[int, int, int, str, str, int]:
-    """Sorts the best first."""
-    campaign, episode = runner.campaign, runner.episode
-    return -campaign.priority, -campaign.worth, episode.due, episode.campaign, episode.episode, episode.step
 
 
 def settle(fold: CustomerFold, view: View, brand: str, channel: str, runners: list[Runner]) -> None:
@@ -51,6 +33,11 @@ def settle(fold: CustomerFold, view: View, brand: str, channel: str, runners: li
         if cap.reason:
             suppress(fold, view, runner, cap.reason, answers)
             continue
+        wanted = None if asked.ghost else lists.list_for(view, runner, channel)
+        if wanted is not None and lists.is_too_late(view, runner, wanted):
+            answers.append(Answer("validity", "expired", f"the list {wanted.id} answers later"))
+            suppress(fold, view, runner, "expired", answers)
+            continue
         if asked.ghost:
             ghost = runner.campaign.id
         else:
@@ -60,66 +47,7 @@ def settle(fold: CustomerFold, view: View, brand: str, channel: str, runners: li
             suppress(fold, view, runner, "before_go_live", answers)
             continue
         answers.append(Answer("arbitration", "", f"first of {len(runners)}"))
-        _go(fold, view, runner, channel, answers)
-
-
-def suppress(fold: CustomerFold, view: View, runner: Runner, reason: str, answers: list[Answer]) -> None:
-    """Write that a candidate is not sent."""
-    asked = runner.asked
-    fold.decide(
-        view,
-        runner.campaign,
-        runner.episode,
-        "suppressed",
-        reason,
-        channel=asked.channel,
-        language=asked.language,
-        answers=answers,
-        verdict=asked.verdict,
-    )
-
-
-def _go(fold: CustomerFold, view: View, runner: Runner, channel: str, answers: list[Answer]) -> None:
-    """Send a message, or log the ghost of it, and take its place in the ledger."""
-    campaign, episode, asked = runner
-    state, now, verdict = view.state, view.now, asked.verdict
-    rules, arm = view.brand(episode.brand), asked.arm
-    of_brand = rules.rules.holdout if rules is not None and campaign.campaign.purpose != "service" else None
-    mixed = expose(state, campaign, of_brand, episode.brand, asked.ghost, None if arm is None else arm.id)
-    fold.decide(
-        view,
-        campaign,
-        episode,
-        "ghost" if asked.ghost else "sent",
-        asked.ghost or "due",
-        channel=channel,
-        language=asked.language,
-        answers=answers,
-        verdict=verdict,
-        arm=arm,
-        mixed=mixed,
-    )
-    category = campaign.campaign.category or ""
-    place = Send(channel, now, episode.id, campaign.id, category, ghost=bool(asked.ghost))
-    reserve(state, episode.brand, place)
-    if asked.ghost:
-        return
-    state.sent.append(
-        Sent(
-            episode.id,
-            episode.brand,
-            campaign.id,
-            campaign.version,
-            campaign.occasion,
-            episode.episode,
-            episode.step,
-            channel,
-            campaign.campaign.purpose,
-            episode.due,
-            now,
-            episode.valid_until,
-            verdict.since,
-            list(verdict.items),
-            list(verdict.wanted),
-        )
-    )
+        if wanted is not None:
+            lists.enlist(fold, view, runner, channel, answers, wanted)
+        else:
+            go(fold, view, runner, channel, answers)

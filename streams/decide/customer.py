@@ -10,10 +10,11 @@ from hashlib import blake2b
 
 from schemas.campaigns import Arm
 from schemas.envelope import Envelope
-from streams.decide import facts, interests, slots, web_facts
+from streams.decide import facts, interests, lists, slots, web_facts
 from streams.decide.alarms import EPISODE_RANK, SLOT_RANK, Entry, wake_at
 from streams.decide.gates import standing
 from streams.decide.gates.base import Answer
+from streams.decide.gates.source_fresh import Sources
 from streams.decide.occasions import ARMED_BY, OCCASIONS, REMEMBERED_FOR, UNDONE_BY
 from streams.decide.occasions.base import Occasion, Verdict
 from streams.decide.occasions.cart_abandoned import ROUNDS
@@ -45,8 +46,12 @@ class CustomerFold:
         """What came due before it is not sent; None: not live, or always was."""
         self.made: list[Made] = []
         """Decisions made since it was last emptied, in order."""
+        self.enlisted: list[Envelope] = []
+        """Candidates for lists with a capacity since it was last emptied, in order."""
         self.alarms: list[Entry] = []
         """For each timer set since it was last emptied, when its customer has to be looked at."""
+        self.sources: Sources | None = None
+        """How far the sources are; None: each is complete until the clock."""
         self.watchers: Watchers | None = None
         """The partition's index of who wants to know of a product's changes; None: for copies of states."""
 
@@ -110,6 +115,9 @@ class CustomerFold:
     def pop(self, state: CustomerState, name: str, now: int) -> None:
         """An episode timer is due at ``now``."""
         del state.timers[name]
+        if name in state.listed:
+            lists.answered(self, self.view(state, now), name)
+            return
         brand, campaign_id, episode_key, step = name.split("|")
         view = self.view(state, now)
         campaign = view.rules.campaigns.get(campaign_id)
@@ -201,6 +209,8 @@ class CustomerFold:
                     moment = arming.anchor + after
                     name = f"{brand}|{campaign.id}|{arming.episode}|{number}"
                     armed = timers.get(name)
+                    if name in state.listed:
+                        continue
                     if armed is None:
                         if moment + campaign.valid_for < now or name in decided:
                             continue
@@ -250,6 +260,8 @@ class CustomerFold:
         view = self.view(state, event.eff)
         for name in sorted(state.slots):
             slots.abandon(self, view, name, "erased")
+        for key in sorted(state.listed):
+            lists.end(self, view, key, "erased")
         for sent in state.sent:
             if not sent.corrected and view.now - sent.decided <= CORRECTION_MS:
                 self._take_back(view, sent, event, "erased")

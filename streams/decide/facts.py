@@ -222,7 +222,7 @@ def _order_placed(state: CustomerState, event: Envelope) -> None:
     _promise(purchase, event)
     cart = state.carts.get(f"{event.brand}|{purchase.cart}")
     if cart is not None and event.at >= cart.activity:
-        end_cart(state, cart)
+        end_cart(state, cart, event.eff)
 
 
 def _order_shipped(state: CustomerState, event: Envelope) -> None:
@@ -295,7 +295,7 @@ def _cart_updated(state: CustomerState, event: Envelope) -> None:
         return
     lines = [(row["product"], row["qty"], row["price"]) for row in event.data["lines"]]
     if cart is not None and not lines:
-        end_cart(state, cart)
+        end_cart(state, cart, event.eff)
     started = cart.started if cart is not None and cart.lines else event.at
     state.carts[f"{brand}|{key}"] = Cart(key, brand, started, event.at, lines, event.id, event.currency)
     if cart is None and len(state.carts) > 1:
@@ -304,14 +304,19 @@ def _cart_updated(state: CustomerState, event: Envelope) -> None:
 
 def _bound_carts(state: CustomerState, now: int) -> None:
     for cart in [cart for cart in state.carts.values() if cart.activity < now - CART_KEPT_MS]:
-        end_cart(state, cart)
+        end_cart(state, cart, now)
     while len(state.carts) > CARTS_MAX:
-        end_cart(state, min(state.carts.values(), key=lambda cart: (cart.activity, cart.id)))
+        end_cart(state, min(state.carts.values(), key=lambda cart: (cart.activity, cart.id)), now)
 
 
-def end_cart(state: CustomerState, cart: Cart) -> None:
+def end_cart(state: CustomerState, cart: Cart, now: int) -> None:
     """A cart was emptied, ordered or forgotten; what was decided in its round is over."""
-    del state.carts[f"{cart.brand}|{cart.id}"]
+    place, ends = f"{cart.brand}|{cart.id}", state.cart_ends
+    del state.carts[place]
+    ends.pop(place, None)
+    while ends and next(iter(ends.values())) < now - CART_KEPT_MS:
+        del ends[next(iter(ends))]
+    ends[place] = now
     start, end = f"{cart.brand}|", f"|{cart.id}"
     for name, (number, decided, _) in state.rounds.items():
         if decided >= 0 and name.startswith(start) and name.endswith(end):

@@ -29,6 +29,19 @@ def reserve(state: CustomerState, brand: str, send: Send) -> None:
     state.ledger[brand] = [*kept, send]
 
 
+def give_back(state: CustomerState, brand: str, decision: str) -> None:
+    """Remove the place of a message that is not sent."""
+    if brand in state.ledger:
+        state.ledger[brand] = [send for send in state.ledger[brand] if send.ghost or send.id != decision]
+
+
+def move(state: CustomerState, brand: str, decision: str, at: int) -> None:
+    """A message that has its place is to be sent at another time."""
+    for send in state.ledger.get(brand, ()):
+        if send.id == decision and not send.ghost:
+            send.at = at
+
+
 def settle(state: CustomerState, event: Envelope) -> None:
     """Feedback: commit or release the message that it names, or else the customer's latest on brand and channel."""
     status = event.data["status"]
@@ -39,9 +52,10 @@ def settle(state: CustomerState, event: Envelope) -> None:
     else:
         return
     wanted, channel = event.data["decision"], event.data["channel"]
+    waiting = state.reserved
     for brand in state.ledger if wanted else (event.brand,):
         for send in reversed(state.ledger.get(brand, ())):
-            if not send.ghost and (send.id == wanted if wanted else send.channel == channel):
+            if not send.ghost and send.id not in waiting and (send.id == wanted if wanted else send.channel == channel):
                 if not send.word:
                     send.word = word  # type: ignore[assignment]
                 return

@@ -6,9 +6,9 @@ docs/semantics.md, "Slot".
 
 from __future__ import annotations
 
-from streams.decide.arbitration import Runner
 from streams.decide.gates.frequency_cap import frequency_cap
 from streams.decide.occasions import OCCASIONS
+from streams.decide.runners import Runner
 from streams.decide.sending_times import Wait
 from streams.decide.view import View
 
@@ -48,6 +48,8 @@ def _moment(view: View, name: str, due: int, brand: str, channel: str, priority:
     over already."""
     of_brand, campaign_id, episode, step = name.split("|")
     campaign = view.rules.campaigns.get(campaign_id)
+    if name in view.state.listed:
+        return None
     if of_brand != brand or campaign is None or campaign.priority <= priority or int(step) > len(campaign.afters):
         return None
     if channel not in campaign.campaign.channels or brand not in campaign.campaign.brands:

@@ -14,6 +14,7 @@ from streams.decide import experiments, web_facts
 from streams.decide.alarms import NEVER
 from streams.decide.facts import end_cart
 from streams.decide.interests import absorb as absorb_interests
+from streams.decide.ledger import give_back
 from streams.decide.state import (
     RECENT_IDS_MAX,
     STATE_VERSION,
@@ -78,18 +79,19 @@ def absorb(state: CustomerState, event: Envelope) -> None:
     for name, slot in other.slots.items():
         known_slot = state.slots.get(name)
         state.slots[name] = slot if known_slot is None else _one_slot(known_slot, slot)
+    state.listed = {**other.listed, **state.listed}
     state.decided = dict(sorted({**other.decided, **state.decided}.items(), key=lambda row: row[1]))
     _drop_decided(state)
-    for name, rounds in other.rounds.items():
-        state.rounds[name] = max(rounds, state.rounds.get(name, rounds))
+    _add_rounds(state, other)
     for brand, sends in other.ledger.items():
         state.ledger[brand] = sorted([*sends, *state.ledger.get(brand, [])], key=lambda send: send.at)
+    _drop_listed(state)
     state.sent = sorted([*other.sent, *state.sent], key=lambda sent: (sent.decided, sent.id))
     state.recent_ids = [*other.recent_ids, *state.recent_ids][-RECENT_IDS_MAX:]
     experiments.absorb(state.exposures, other.exposures)
     for cart in list(state.carts.values()):
         if any(p.cart == cart.id and p.brand == cart.brand and p.at >= cart.activity for p in state.purchases.values()):
-            end_cart(state, cart)
+            end_cart(state, cart, event.eff)
 
 
 def _end_own_episodes(other: CustomerState, survivor: str) -> None:
@@ -102,6 +104,25 @@ def _end_own_episodes(other: CustomerState, survivor: str) -> None:
     other.timers = {name: due for name, due in other.timers.items() if not name.split("|")[2].startswith(own)}
     for slot in other.slots.values():
         slot.candidates = [c for c in slot.candidates if not c.episode.startswith(own)]
+    for name, listed in list(other.listed.items()):
+        if listed.candidate.episode.startswith(own):
+            del other.listed[name]
+            give_back(other, listed.candidate.brand, listed.decision)
+
+
+def _add_rounds(state: CustomerState, other: CustomerState) -> None:
+    """Of two rounds the one that is decided later counts; an end of either cart after that ends it."""
+    ends = state.cart_ends
+    for place, at in other.cart_ends.items():
+        ends[place] = max(at, ends.get(place, at))
+    state.cart_ends = dict(sorted(ends.items(), key=lambda row: row[1]))
+    for name, rounds in other.rounds.items():
+        number, decided, ended = max(rounds, state.rounds.get(name, rounds))
+        state.rounds[name] = number, decided, ended
+    for name, (number, decided, ended) in state.rounds.items():
+        brand, _, cart = name.split("|")
+        if decided >= 0 and not ended and state.cart_ends.get(f"{brand}|{cart}", -1) > decided:
+            state.rounds[name] = number, decided, True
 
 
 def _drop_decided(state: CustomerState) -> None:
@@ -112,6 +133,22 @@ def _drop_decided(state: CustomerState) -> None:
         slot.candidates = [c for name, c in reversed(once.items()) if name not in state.decided and name not in waiting]
         waiting |= once.keys()
     state.timers = {n: due for n, due in state.timers.items() if n not in state.decided and n not in waiting}
+
+
+def _drop_listed(state: CustomerState) -> None:
+    """What is decided waits on no list; what waits on one is in no slot, and its timer is that of the answer."""
+    for name, listed in list(state.listed.items()):
+        brand, at = listed.candidate.brand, state.timers.get(name, listed.answer_at)
+        if name in state.decided:
+            del state.listed[name]
+            give_back(state, brand, listed.decision)
+            continue
+        state.timers[name] = at if listed.word else listed.answer_at
+        places = [send for send in state.ledger[brand] if send.id == listed.decision and not send.ghost]
+        for double in places[:-1]:
+            state.ledger[brand].remove(double)
+        for slot in state.slots.values():
+            slot.candidates = [c for c in slot.candidates if f"{c.brand}|{c.campaign}|{c.episode}|{c.step}" != name]
 
 
 def _in_either(a: tuple[int, bool], b: tuple[int, bool]) -> tuple[int, bool]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from schemas.envelope import KIND_RANK, Envelope
-from streams.decide import interests, merge, product_news
+from streams.decide import interests, lists, merge, product_news
 from streams.decide.alarms import EPISODE_RANK, NEVER, Alarms, Place, earliest_wake, first_place, wake_at
 from streams.decide.customer import CustomerFold
 from streams.decide.forwarding import Forwarding, Levels
@@ -137,7 +137,7 @@ class Partition:
                 self._tell(_ALL)
             if self.rearming is not None:
                 self._rearm(_ALL)
-            if event.type != "merge.in":
+            if event.type not in ("merge.in", lists.ANSWER):
                 event.eff = max(event.eff, self._clock_of(event))
             self._apply(event)
             self._sound()
@@ -235,10 +235,21 @@ class Partition:
             self._forward(event, state.moved_to)
         elif state.returned is not None and _is_before(event, state.returned):
             self._forward(event, state.returned[2])
-        elif (self.waits or state.fed_by) and self._must_wait(state, event.eff):
+        elif event.type == lists.ANSWER:
+            self._hear_answer(state, event)
+        elif (self.waits or state.fed_by or state.listed) and self._must_wait(state, event.eff):
             self._park(state, event)
         else:
             self.on_accepted(event, "accepted" if self.fold.apply(state, event) else "duplicate")
+
+    def _hear_answer(self, state: CustomerState, event: Envelope) -> None:
+        """A list has answered: the customer need not wait for it any more. One whose message comes with a merge keeps
+        the answer until then."""
+        if lists.hear(state, event):
+            if state.customer in self.waits:
+                heapq.heappush(self.ready, state.customer)
+        elif state.waits_for or state.arrived:
+            self._park(state, event)
 
     def _forward(self, event: Envelope, customer: str) -> None:
         """An event goes to another customer, here or elsewhere, at its own time."""
@@ -250,7 +261,12 @@ class Partition:
 
     def _must_wait(self, state: CustomerState, at: int) -> bool:
         """Whether something is missing that has its turn before what this customer does at ``at``."""
-        return state.customer in self.waits or at >= self.forwarding.limit(state)
+        return state.customer in self.waits or at >= self._limit(state)
+
+    def _limit(self, state: CustomerState) -> int:
+        """The time from which on something may be missing that the customer has to be told first."""
+        limit = self.forwarding.limit(state)
+        return min(limit, state.unanswered) if state.listed else limit
 
     def _apply_rules(self, event: Envelope) -> None:
         if event.type == "catalog.item" and self.rules.knows(event):
@@ -344,7 +360,7 @@ class Partition:
             return  # an entry that no longer counts
         place = None if customer in self.waits else first_place(state)
         if place is not None and wake_at(place[0], place[1]) <= wake:
-            if state.fed_by and self._must_wait(state, place[0]):
+            if (state.fed_by or state.listed) and self._must_wait(state, place[0]):
                 self._hold(state, place[0])
             else:
                 self.through = place
@@ -434,6 +450,7 @@ class Partition:
                     self.forwarding.follows(state, event)
                 merge.absorb(state, event)
                 interests.enter_all(state, self.watchers)
+                state.parked = [one for one in state.parked if one.type != lists.ANSWER or not lists.hear(state, one)]
                 state.parked += product_news.missed(self.rules, state, event.eff, self.through[0], state.interests)
                 self.fold.rearm(state, event.eff)
                 self._schedule(state)
@@ -444,7 +461,7 @@ class Partition:
         """Catch up with the next customer who may wait no more, by name: a restart finds them in the same order."""
         customer = heapq.heappop(self.ready)
         since, state = self.waits.get(customer), self.states.get(customer)
-        if since is not None and not state.waits_for and since < self.forwarding.limit(state):
+        if since is not None and not state.waits_for and since < self._limit(state):
             self._catch_up(self.states.change(customer))
             self._sound()
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from schemas.base import rfc3339
-from schemas.campaigns import Arm, Content
+from schemas.campaigns import Arm, Content, Offer
 from streams.decide.gates.base import Answer
 from streams.decide.rules import Compiled
 from streams.decide.state import Sent
@@ -150,9 +150,14 @@ def _content(campaign: Compiled, arm: Arm | None) -> Content:
     return own or campaign.campaign.content
 
 
-def _offer(campaign: Compiled, step: int, arm: Arm | None, now: int) -> Record | None:
+def offer_of(campaign: Compiled, step: int, arm: Arm | None) -> Offer | None:
+    """What a step's message offers: the arm's, else the step's, else the campaign's."""
     own = None if arm is None else arm.offer
-    offer = own or campaign.campaign.steps[step - 1].offer or campaign.campaign.offer
+    return own or campaign.campaign.steps[step - 1].offer or campaign.campaign.offer
+
+
+def _offer(campaign: Compiled, step: int, arm: Arm | None, now: int) -> Record | None:
+    offer = offer_of(campaign, step, arm)
     if offer is None:
         return None
     return {

@@ -16,7 +16,7 @@ from schemas.campaigns import OPTIONS, BrandRules, Campaign
 from schemas.caps import Cap
 from schemas.envelope import Envelope
 from schemas.iso import CURRENCY_DIGITS
-from schemas.sending_times import ClosedDays, QuietHours
+from schemas.sending_times import BusinessHours, ClosedDays, QuietHours
 from streams.decide.conditions import Condition, condition_or_refusal
 
 RULES = frozenset({"campaign.published", "campaign.withdrawn", "brand.published"})
@@ -61,7 +61,7 @@ class Brand:
     @property
     def has_times(self) -> bool:
         """Whether there are hours or days on which nothing goes."""
-        return bool(self.quiet or self.rules.closed_days)
+        return bool(self.quiet or self.rules.closed_days or self.rules.business_hours)
 
     def quiet_hours(self, channel: str, market: str | None = None) -> QuietHours | None:
         """The channel's own quiet hours in the market, else in all, else those of ``*``; None when there are none."""
@@ -71,8 +71,18 @@ class Brand:
         rule = next((self.quiet[place] for place in places if place in self.quiet), None)
         return rule if rule is not None and rule.start != rule.end else None
 
-    def needs_zone(self, campaign: Campaign, channel: str, market: str | None) -> bool:
-        """Whether a campaign's message on the channel has quiet hours, closed days or calendar caps to keep."""
+    def business_hours(self, channel: str, market: str | None) -> BusinessHours | None:
+        """The channel's own business hours in the market, else in all, else those of ``*``; None: there are none."""
+        for place in ((channel, market), (channel, None), ("*", market), ("*", None)):
+            for hours in self.rules.business_hours:
+                if (hours.channel, hours.market) == place:
+                    return hours
+        return None
+
+    def needs_zone(self, campaign: Campaign, channel: str, market: str | None, company: bool = False) -> bool:
+        """Whether a campaign's message on the channel has hours, closed days or calendar caps to keep."""
+        if company and self.business_hours(channel, market) is not None:
+            return True
         if self.quiet_hours(channel, market) is not None or self.closed_days(channel, market):
             return True
         return any(not isinstance(cap.per, int) for cap in self.caps(campaign, channel))
@@ -162,6 +172,8 @@ class Rules:
     def __init__(self) -> None:
         self._times: list[int] = []
         self._sets: list[RuleSet] = [RuleSet({}, {}, 0)]
+        self.has_lists = False
+        """Whether a brand has, or had, a list with a capacity."""
         self._items: dict[tuple[str, str], tuple[list[int], list[Item], list[str]]] = {}
         """(brand, product) -> times, versions, event ids."""
         self.forgotten: list[tuple[str, str, int]] = []
@@ -213,6 +225,7 @@ class Rules:
             if known is not None and known.version == version:
                 return False
             brands[event.brand] = compile_brand(BrandRules.model_validate(event.data["rules"]), version)
+            self.has_lists = self.has_lists or bool(brands[event.brand].rules.lists)
         elif event.type == "campaign.published":
             if name in campaigns and campaigns[name].version == version:
                 return False

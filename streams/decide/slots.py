@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.base import rfc3339
 from streams.decide import arbitration, look_ahead
-from streams.decide.arbitration import Runner
-from streams.decide.gates import Standing, standing
+from streams.decide.gates import Standing
 from streams.decide.gates.base import Answer
-from streams.decide.occasions import OCCASIONS
+from streams.decide.gates.source_fresh import WAITS, look_again_at, source_fresh
 from streams.decide.occasions.base import Verdict
 from streams.decide.records import Episode, decision
 from streams.decide.rules import Compiled
+from streams.decide.runners import Runner, episode_of, rank, still, suppress
 from streams.decide.sending_times import Wait, wait_of
 from streams.decide.state import Candidate, CustomerState, Slot
 from streams.decide.view import View
@@ -63,21 +62,26 @@ def enter(fold: CustomerFold, view: View, campaign: Compiled, due: Episode, aske
 def release(fold: CustomerFold, view: View, name: str, *, at_once: bool = False) -> None:
     """Close a slot: ask everything again, send the best that no cap forbids, say of each other one why not.
 
-    It opens again when nothing may go now (the zone may have changed), or for a better message that is about to come
-    due; the latter not ``at_once``.
+    It opens again when nothing may go now (the zone may have changed), for what waits for a source, or for a better
+    message that is about to come due; the latter not ``at_once``.
     """
     slot = view.state.slots.pop(name)
     brand, channel = name.split("|")
     wait = wait_of(view, brand, channel, view.now)
     if wait is None:
         order = sorted(slot.candidates, key=lambda c: (c.due, c.campaign, c.episode, c.step))
-        runners = [runner for candidate in order if (runner := _still(fold, view, candidate, channel)) is not None]
-        runners.sort(key=arbitration.rank)
+        runners = [runner for candidate in order if (runner := still(fold, view, candidate, channel)) is not None]
+        runners.sort(key=rank)
+        runners, waiting, behind = _split(fold, view, runners)
         wait = None if at_once else look_ahead.wait_for(view, brand, channel, runners)
         if wait is None:
             arbitration.settle(fold, view, brand, channel, runners)
-            return
-        left = {(runner.episode.campaign, runner.episode.episode, runner.episode.step) for runner in runners}
+            runners, wait = [], behind
+            if wait is None:
+                return
+        elif behind is not None:
+            wait = min(wait, behind)
+        left = {(one.episode.campaign, one.episode.episode, one.episode.step) for one in [*runners, *waiting]}
         slot.candidates = [c for c in slot.candidates if (c.campaign, c.episode, c.step) in left]
     _wait(fold, view, name, slot, wait)
 
@@ -88,7 +92,7 @@ def abandon(fold: CustomerFold, view: View, name: str, reason: str) -> None:
     for candidate in sorted(slot.candidates, key=lambda c: (c.due, c.campaign, c.episode, c.step)):
         verdict = Verdict("suppress", reason, value=reason)
         campaign = fold.rules.last_known(candidate.campaign)
-        fold.decide(view, campaign, _episode(candidate), "suppressed", reason, verdict=verdict)
+        fold.decide(view, campaign, episode_of(candidate), "suppressed", reason, verdict=verdict)
 
 
 def _open(view: View, brand: str, channel: str) -> Slot:
@@ -107,48 +111,26 @@ def _wait(fold: CustomerFold, view: View, name: str, slot: Slot, wait: Wait) -> 
     answer = Answer(wait.reason, wait.reason, wait.value)
     for candidate in sorted(slot.candidates, key=lambda c: (c.due, c.campaign, c.episode, c.step)):
         campaign, channel = fold.rules.last_known(candidate.campaign), name.split("|")[1]
-        made = decision(view, campaign, _episode(candidate), "held", wait.reason, channel=channel, answers=[answer])
+        made = decision(view, campaign, episode_of(candidate), "held", wait.reason, channel=channel, answers=[answer])
         fold.made.append(made)
 
 
-def _still(fold: CustomerFold, view: View, candidate: Candidate, channel: str) -> Runner | None:
-    """The candidate if it may still go; else its record is written, or it waits again, or it ends."""
-    episode = _episode(candidate)
-    campaign = view.rules.campaigns.get(candidate.campaign)
-    if campaign is None or candidate.step > len(campaign.afters):
-        gone = Verdict("suppress", "campaign_withdrawn", value="the campaign no longer exists")
-        last = fold.rules.last_known(candidate.campaign)
-        fold.decide(view, last, episode, "suppressed", gone.reason, channel=channel, verdict=gone)
-        return None
-    if view.now > candidate.valid_until:
-        answer = Answer("validity", "expired", f"valid until {rfc3339(candidate.valid_until)}")
-        waited = Verdict("go", value="waited in its slot")
-        fold.decide(view, campaign, episode, "suppressed", "expired", channel=channel, answers=[answer], verdict=waited)
-        return None
-    after = campaign.afters[candidate.step - 1]
-    verdict = OCCASIONS[campaign.occasion].check(view, campaign, candidate.brand, candidate.episode, after)
-    if verdict.kind == "wait":
-        fold.wait(view.state, episode, verdict.until)
-        return None
-    if verdict.kind == "end":
-        return None
-    if verdict.kind == "suppress":
-        fold.decide(view, campaign, episode, "suppressed", verdict.reason, channel=channel, verdict=verdict)
-        return None
-    asked = standing(view, campaign, episode, verdict, channel)
-    runner = Runner(campaign, episode, asked)
-    if asked.reason:
-        arbitration.suppress(fold, view, runner, asked.reason, asked.answers)
-        return None
-    return runner
-
-
-def _episode(candidate: Candidate) -> Episode:
-    return Episode(
-        candidate.brand,
-        candidate.campaign,
-        candidate.episode,
-        candidate.step,
-        candidate.due,
-        candidate.valid_until,
-    )
+def _split(fold: CustomerFold, view: View, runners: list[Runner]) -> tuple[list[Runner], list[Runner], Wait | None]:
+    """Ask of each whether its sources are fresh: (those that may go, those that wait, until when); stale ones are
+    suppressed."""
+    if fold.sources is None:
+        return runners, [], None
+    fresh, waiting, waits = list[Runner](), list[Runner](), list[Wait]()
+    for runner in runners:
+        campaign, due = runner.campaign, runner.episode.due
+        answer = source_fresh(fold.sources, campaign, due, view.now)
+        if answer is not None:
+            runner.asked.answers.append(answer)
+        if answer is None or not answer.reason:
+            fresh.append(runner)
+        elif answer.reason == WAITS:
+            waiting.append(runner)
+            waits.append(Wait(look_again_at(campaign, due, view.now), WAITS, answer.value))
+        else:
+            suppress(fold, view, runner, answer.reason, runner.asked.answers)
+    return fresh, waiting, min(waits, default=None)

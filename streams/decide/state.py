@@ -56,6 +56,9 @@ PARKED_MAX = 100_000
 """Most events parked while a merge waits for the other state."""
 
 
+_NONE: frozenset[str] = frozenset()
+
+
 class _Row(msgspec.Struct, array_like=True):
     pass
 
@@ -209,6 +212,24 @@ class Send(_Row):
     """It was not sent, since the customer is held out; it counts for other ghosts only."""
 
 
+class Listed(_Row):
+    """A message that waits for a place on a list, or has one and waits for its time (``lists``)."""
+
+    candidate: Candidate
+    decision: str
+    channel: str
+    name: str
+    """Of the list."""
+    id: str
+    """Of the candidate that went to the capacity stage, and of the answer."""
+    answer_at: int
+    passed: list[str]
+    """Lists on which it had a place before."""
+    word: Literal["", "chosen", "declined"] = ""
+    value: str = ""
+    """What the answer says of its place."""
+
+
 class Exposure(_Row):
     """The arm or holdout that a customer was exposed to, and those of profiles that he was merged with."""
 
@@ -309,6 +330,10 @@ class CustomerState(_Row, dict=True):
     """``brand|cart id`` -> when its checkout was last entered."""
     sessions: dict[str, Session] = msgspec.field(default_factory=dict)
     """``brand|session id`` -> visit."""
+    cart_ends: dict[str, int] = msgspec.field(default_factory=dict)
+    """``brand|cart id`` -> when a cart last ended, for ``CART_KEPT_MS``: it may become one with another's."""
+    listed: dict[str, Listed] = msgspec.field(default_factory=dict)
+    """``brand|campaign|episode|step`` -> the message that waits for a place on a list; its timer is the answer's."""
 
     @property
     def derived(self) -> dict[Any, Any]:
@@ -318,6 +343,16 @@ class CustomerState(_Row, dict=True):
     def forget_derived(self) -> None:
         """Purchases or returns have changed."""
         self.__dict__.pop("_derived", None)
+
+    @property
+    def reserved(self) -> frozenset[str]:
+        """Decision ids of messages that have a place in the ledger and are not sent yet."""
+        return frozenset(listed.decision for listed in self.listed.values()) if self.listed else _NONE
+
+    @property
+    def unanswered(self) -> int:
+        """When the first answer of the capacity stage is due that is not here; NEVER without one."""
+        return min((listed.answer_at for listed in self.listed.values() if not listed.word), default=NEVER)
 
     @property
     def known(self) -> bool:

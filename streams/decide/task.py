@@ -23,7 +23,7 @@ from streams.decide.rules import BROADCAST
 from streams.decide.state import NO_WAKE, STATE_VERSION, CustomerState, decode_state, encode_state, wake_of
 from streams.decide.state_cache import StateCache
 from streams.decide.watchers import Watchers
-from streams.ordered import OrderedTask, Position
+from streams.ordered import OrderedTask, Position, mark_records
 from streams.progress import BEGINNING, TELL_MS, Counts, progress_record
 from streams.reorder import ReorderBuffer, key_of
 from streams.table import MemoryTable
@@ -36,6 +36,8 @@ WAIT = b"w|"
 """Keys of ``Partition.waits``."""
 WATCHER = b"p|"
 """Keys of ``Watchers``: brand, product, number of the bucket."""
+LISTS_TELL_MS = 60_000
+"""Between two ticks, lists hear how far everything is decided when it is so much further."""
 _NEVER = wake_bytes(NEVER)
 
 _encoder = msgspec.json.Encoder()
@@ -66,6 +68,8 @@ class DecideTask(OrderedTask):
         self._waits: dict[str, int] = {}
         """``Partition.waits`` as the table has it."""
         self._told_until = BEGINNING
+        self._told_lists: int | None = None
+        """Until when everything is decided, as the lists were told; None: there are none."""
         self._told_levels: dict[int, Levels] = {}
         """The last mark for each partition to which events are forwarded."""
         self._fold = Partition(
@@ -77,6 +81,7 @@ class DecideTask(OrderedTask):
             Forwarding(partial(partition_of, partitions=partitions), partition),
         )
         self._fold.on_accepted = self._count
+        self._fold.fold.sources = self.clock
 
     def accept(self, event: Envelope, offset: int, again: bool) -> None:
         """See ``OrderedTask``. Control records count where they are read."""
@@ -118,6 +123,7 @@ class DecideTask(OrderedTask):
             "news": self._fold.news,
             "forwards": self._fold.forwarding.heights,
             "heard": self._fold.forwarding.heard,
+            "told_lists": self._told_lists,
             "state_version": STATE_VERSION,
         }
 
@@ -148,6 +154,7 @@ class DecideTask(OrderedTask):
             self._load_version_1()
         self._fold.forwarding.heights = extra.get("forwards", {})
         self._fold.forwarding.heard = extra.get("heard", {})
+        self._told_lists = extra.get("told_lists")
         if extra.get("rearming") is not None:
             now, behind = extra["rearming"]
             self._fold.rearming = (now, behind)
@@ -173,8 +180,14 @@ class DecideTask(OrderedTask):
     def changed(self) -> bool:
         """See ``OrderedTask``."""
         fold = self._fold
-        made = fold.states.dirty or fold.fold.made or fold.outgoing or fold.kept_rules
-        return bool(made) or fold.waits != self._waits or self._moved_on or self._has_news()
+        made = fold.states.dirty or fold.fold.made or fold.outgoing or fold.kept_rules or fold.fold.enlisted
+        return (
+            bool(made)
+            or self._lists_wait(LISTS_TELL_MS)
+            or fold.waits != self._waits
+            or self._moved_on
+            or self._has_news()
+        )
 
     @property
     def _moved_on(self) -> bool:
@@ -203,6 +216,7 @@ class DecideTask(OrderedTask):
         effects.state += [(WATCHER + name.encode(), value) for name, value in fold.watchers.settle()]
         self._collect_waits(effects)
         self._collect_levels(effects)
+        self._collect_candidates(effects)
         told = self._save_due or self._moved_on
         self._untold = self._untold or not told
         if told:
@@ -267,6 +281,30 @@ class DecideTask(OrderedTask):
             self._told_levels[number] = levels
             mark = encode_mark(Mark("decide", self.partition, self.partitions, {}, levels=levels))
             effects.records.append(Out("customer-events", number, MARK_KEY, mark))
+
+    def _lists_wait(self, most_ms: int) -> bool:
+        """Whether the lists have not heard for so long how far everything is decided."""
+        told = self._told_lists
+        if told is None:
+            return self._fold.rules.has_lists
+        return self._fold.decided_until >= told + most_ms
+
+    def _collect_candidates(self, effects: Effects) -> None:
+        """Candidates to their lists, and behind them how far everything is decided: at a tick, or after a while."""
+        enlisted = self._fold.fold.enlisted
+        for event in enlisted:
+            name = event.data["list"]
+            place = partition_of(name, self.partitions)
+            effects.records.append(Out("capacity-candidates", place, name.encode(), encode_envelope(event)))
+        enlisted.clear()
+        if not self._lists_wait(1):
+            return
+        if not self._save_due and not self._lists_wait(LISTS_TELL_MS):
+            self._untold = True
+            return
+        self._told_lists = self._fold.decided_until
+        mark = Mark("decide", self.partition, self.partitions, {"decide": self._told_lists})
+        effects.records += mark_records(mark, ("capacity-candidates",), self.partitions)
 
     def _collect_decisions(self, effects: Effects, made: list[Made]) -> None:
         """Hand over what was decided, but not a send whose cancel is known already."""

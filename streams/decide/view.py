@@ -63,6 +63,11 @@ class View(msgspec.Struct):
         profile = self.state.profile
         return None if profile is None else profile.region
 
+    def is_company(self) -> bool:
+        """Whether the customer is a company, as far as his profile says."""
+        profile = self.state.profile
+        return profile is not None and profile.company
+
     def zone(self, brand: str) -> str | None:
         """The customer's time zone: profile, then home store, address, the brand's market, the brand; None: unknown."""
         profile, rules = self.state.profile, self.brand(brand)

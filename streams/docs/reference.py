@@ -15,12 +15,13 @@ from prometheus_client.metrics import MetricWrapperBase
 import sinks
 import streams
 from schemas.campaigns import OPTIONS, Arm, BrandRules, Campaign, Content, Experiment, MarketRules, Offer, Step
+from schemas.capacity import CapacityList
 from schemas.caps import Cap
 from schemas.decisions import OUTCOMES, REASONS
 from schemas.experiments import Holdout
 from schemas.lifecycle import LifecycleRhythm, LifecycleRules, RfmRules, Segment
 from schemas.quarantine import QUARANTINE_REASONS
-from schemas.sending_times import ClosedDays, QuietHours
+from schemas.sending_times import BusinessHours, ClosedDays, QuietHours
 from streams.decide.conditions.types import Name
 from streams.decide.conditions.vocabulary import ITEM, VOCABULARY
 from streams.docs.markdown import code, codes, model_fields, table, type_text
@@ -83,7 +84,8 @@ def condition_items() -> str:
 
 def brand_fields() -> str:
     """The fields of a brand file."""
-    models = (BrandRules, MarketRules, Cap, QuietHours, ClosedDays, Segment, LifecycleRules, LifecycleRhythm, RfmRules)
+    rules = (BrandRules, MarketRules, Cap, QuietHours, BusinessHours, ClosedDays, CapacityList)
+    models = (*rules, Segment, LifecycleRules, LifecycleRhythm, RfmRules)
     return _models({model.__name__: model for model in models})
 
 

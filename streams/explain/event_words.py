@@ -28,6 +28,8 @@ def event_in_words(event: Envelope) -> str:
         text = f"{event.customer} became {data['to']}"
     elif event.type == "customer.merged":
         text = f"{data['merged']} is to become {event.customer}"
+    elif event.type == "capacity.answer":
+        text = str(data["value"])
     elif event.type == "feedback":
         text = f"{data['status']} ({data['channel']})"
     elif "consents" in data:

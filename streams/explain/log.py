@@ -84,6 +84,7 @@ def _replayed(log: Log, customer: str, wanted: frozenset[str], at: int | None) -
     forwarding = Forwarding(partial(partition_of, partitions=log.partitions), number)
     here = frozenset(each for each in wanted if partition_of(each, log.partitions) == number)
     fold, clock, reached = Watched(wanted, here, forwarding), Clock(("intake", "identity")), None
+    fold.fold.sources = clock
     begins = _begins(log, number)
     for event in () if begins is None else _rules_before(log.campaign_history(), begins):
         fold.take(event, 0)

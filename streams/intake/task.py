@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -44,13 +44,23 @@ _decoder = msgspec.msgpack.Decoder()
 class IntakeTask:
     """One partition number of intake."""
 
-    def __init__(self, partition: int, partitions: int, lateness_ms: Callable[[str], int]) -> None:
+    def __init__(
+        self,
+        partition: int,
+        partitions: int,
+        lateness_ms: Callable[[str], int],
+        by_marks: Iterable[str] = (),
+    ) -> None:
+        """``by_marks``: sources that say themselves, live, how far they are complete; they hold no clock."""
         self.partition = partition
         self.partitions = partitions
         self.admission = Admission()
         self.counts = Counts()
         self._lateness = {source: lateness_ms(source) for source in SOURCES}
         self._mode: str | None = None
+        self._by_marks = frozenset(by_marks)
+        self._newest: dict[str, int] = {}
+        """Live, when the newest record of each other source arrived."""
         self._until: dict[str, int] = dict.fromkeys(SOURCES, BEGINNING)
         self._told: dict[str, int] = {}
         self._offsets: dict[str, int] = {}
@@ -74,6 +84,7 @@ class IntakeTask:
         self._untold = True
         self._mode = state["mode"]
         self._until.update(state["until"])
+        self._newest = state.get("newest", {})
         self._offsets = state["offsets"]
         self._stopped = state["stopped"]
         self._limits = {source: FeedLimit.load(state["limits"][source]) for source in SOURCES}
@@ -93,7 +104,7 @@ class IntakeTask:
         self._idle_with_stop = bool(self._stopped) and CONTROL in caught_up
         if self._mode == "live":
             for source in SOURCES:
-                if source in caught_up and not self._inbox[source]:
+                if source in caught_up and not self._inbox[source] and source not in self._by_marks:
                     self._raise_until(source, now_ms - self._lateness[source])
         self._may_mark = self._tell_due = True
         self._unsaved = self._unsaved or self._untold
@@ -157,7 +168,7 @@ class IntakeTask:
         replayed = None
         arrived, until = record.timestamp_ms, BEGINNING
         if self._mode == "live":
-            until = arrived - self._lateness[source]
+            until = self._live_until(source, record)
         elif (replayed := replay_times(record)) is not None:
             arrived, until = replayed
         if until > self._until[source]:
@@ -180,6 +191,13 @@ class IntakeTask:
             return
         for topic, envelope in result:
             self._send(effects, topic, envelope)
+
+    def _live_until(self, source: str, record: Record) -> int:
+        if source in self._by_marks:
+            said = replay_times(record)
+            return BEGINNING if said is None else said[1]
+        self._newest[source] = max(record.timestamp_ms, self._newest.get(source, record.timestamp_ms))
+        return record.timestamp_ms - self._lateness[source]
 
     def _send(self, effects: Effects, topic: str, envelope: Envelope) -> None:
         value, customer = encode_envelope(envelope), envelope.customer
@@ -222,6 +240,9 @@ class IntakeTask:
         elif isinstance(order, LiveMode):
             self._mode = "live"
             from_ms = to_ms(order.from_time)
+            for source in SOURCES:
+                if source not in self._by_marks:
+                    self._newest.setdefault(source, from_ms)
             self._broadcast_mode({"kind": "live", "from": from_ms}, effects)
 
     def _broadcast_mode(self, data: dict[str, Any], effects: Effects) -> None:
@@ -235,7 +256,11 @@ class IntakeTask:
             self._unsaved = True
 
     def _clock(self) -> int:
-        return min(self._until.values())
+        free = self._free()
+        return min((until for source, until in self._until.items() if source not in free), default=BEGINNING)
+
+    def _free(self) -> frozenset[str]:
+        return self._by_marks if self._mode == "live" else frozenset()
 
     def _mark(self, effects: Effects) -> None:
         """Pass on what is complete, after the data; live at most once a tick."""
@@ -245,7 +270,7 @@ class IntakeTask:
             return
         self._told = dict(self._until)
         self._may_mark = False
-        mark = Mark("intake", self.partition, self.partitions, self._told)
+        mark = Mark("intake", self.partition, self.partitions, self._told, sorted(self._free()), dict(self._newest))
         effects.records += mark_records(mark, ("identity-events", "customer-events"), self.partitions)
 
     def _report(self) -> None:
@@ -261,6 +286,7 @@ class IntakeTask:
                 "version": POSITION_VERSION,
                 "mode": self._mode,
                 "until": self._until,
+                "newest": self._newest,
                 "offsets": self._offsets,
                 "stopped": self._stopped,
                 "limits": {source: limit.dump() for source, limit in self._limits.items()},

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from schemas.base import Amount, Brand, Closed, CustomerId, Market
-from schemas.campaigns import Zone
+from schemas.base import Amount, Brand, Closed, CustomerId, Market, Zone
 from schemas.customers import Channel
 from schemas.decisions import REASONS, Outcome
 

@@ -13,6 +13,7 @@ import msgspec
 
 from schemas.topics import STAGES
 from streams.campaigns import CampaignSet, known_brands, records
+from streams.capacity.task import CapacityTask
 from streams.decide.task import DecideTask
 from streams.identity.task import IdentityTask
 from streams.intake.task import IntakeTask
@@ -172,6 +173,8 @@ def make_task(stage: str, partition: int, settings: Settings, tight: bool = Fals
         return IntakeTask(partition, settings.partitions, settings.lateness)
     if stage == "identity":
         return IdentityTask(partition, settings.partitions, cache_max=3 if tight else 100_000)
+    if stage == "capacity":
+        return CapacityTask(partition, settings.partitions)
     kept = {"cache_bytes_max": 0, "wakes_max": 2} if tight else {}
     return DecideTask(partition, settings.partitions, settings.topic_prefix, **kept)
 

@@ -25,12 +25,14 @@ CUSTOMERS, DAYS, SEED = 60, 45, 5
 BRAND = "online-retail"
 OTHER_BRAND = "corner-shop"
 """A brand whose rules name no time zone."""
-NOT_HERE = {"before_go_live", "campaign_withdrawn", "brand_rules_missing"}
-"""Reasons that no replay of files can give: no file withdraws a campaign, and a brand without rules is refused."""
+NOT_HERE = {"before_go_live", "campaign_withdrawn", "brand_rules_missing", "source_waits", "source_stale"}
+"""Reasons that no replay of files can give: no file withdraws a campaign, a brand without rules is refused, and all
+sources hold the clock."""
 TOO_RARE_HERE = {
     *("segment_changed", "replenishment", "back_in_stock"),
     "ghost",
     *("global_holdout", "campaign_holdout", "closed_day", "look_ahead"),
+    *("business_hours", "capacity", "capacity_full"),
 }
 """Occasions, an outcome and reasons that sixty days of few customers do not show; the property tests reach them."""
 

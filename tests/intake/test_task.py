@@ -11,7 +11,9 @@ from schemas.catalog import LiveMode, ReplayMode
 from schemas.quarantine import QUARANTINE_PREFIX_BYTES
 from schemas.topics import MARK_KEY, RECORD_BYTES_MAX_INPUT
 from streams.intake.stamp import REPLAY_HEADER, replay_header
-from streams.intake.task import ALIGN_AHEAD_MS, INBOX_MAX, SOURCES
+from streams.intake.task import ALIGN_AHEAD_MS, INBOX_MAX, SOURCES, IntakeTask
+from streams.progress import BEGINNING
+from streams.table import MemoryTable
 from streams.task import Effects, Out
 from streams.wire import decode_envelope
 from tests.intake.kit import (
@@ -31,6 +33,7 @@ from tests.intake.kit import (
     new_task,
     reasons,
     started,
+    state_of,
 )
 from tests.oracle.builders import DAY
 
@@ -261,3 +264,38 @@ def test_every_record_is_counted_once() -> None:
 def test_nothing_new_is_nothing_to_commit() -> None:
     task = started(Feed(), REPLAY)
     assert task.step(100).empty
+
+
+def test_a_live_source_by_marks_holds_no_clock_and_says_itself_how_far_it_is() -> None:
+    feed, task = Feed(), IntakeTask(0, PARTITIONS, lambda _: LATENESS_MS, ["pos-transactions"])
+    task.take("control", [feed.control(BRANDS), feed.control(LIVE)])
+    first = give(task, feed.add("pos-transactions", GOOD["pos-transactions"], appended=NOON + DAY))
+    assert [envelope.eff for envelope in envelopes(first)] == [NOON]
+    task.tick(NOON + DAY, ALL)
+    (mark,) = marks(task.step(100))
+    assert (mark.free, mark.until["pos-transactions"]) == (["pos-transactions"], BEGINNING)
+    assert mark.until["orders"] == NOON + DAY - LATENESS_MS
+    give(task, feed.mark("pos-transactions", NOON + 1))
+    task.tick(NOON + DAY + 1, ALL)
+    assert marks(task.step(100))[0].until["pos-transactions"] == NOON + 1
+    again = give(task, feed.add("pos-transactions", event(GOOD["pos-transactions"], event_id="late")))
+    assert [envelope.eff for envelope in envelopes(again)] == [NOON + 1]
+
+
+def test_live_marks_say_when_the_newest_record_arrived_also_after_a_restart() -> None:
+    feed = Feed()
+    task = started(feed, BRANDS, LIVE)
+    effects = give(task, feed.add("orders", ORDER, appended=NOON + 7))
+    task.tick(NOON + DAY, ALL)
+    effects = task.step(100)
+    expected = dict.fromkeys(SOURCES, NOON) | {"orders": NOON + 7}
+    assert marks(effects)[0].newest == expected
+    again = new_task()
+    again.load(MemoryTable(dict(state_of(effects))))
+    again.tick(NOON + 2 * DAY, ALL)
+    assert marks(again.step(100))[0].newest == expected
+
+
+def test_a_replay_says_of_no_source_when_its_newest_record_arrived() -> None:
+    feed = Feed()
+    assert marks(give(started(feed, REPLAY), *feed.marks(NOON)))[0].newest == {}

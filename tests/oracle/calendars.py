@@ -9,7 +9,7 @@ import holidays
 
 from schemas.base import from_ms, to_ms
 from schemas.campaigns import BrandRules
-from schemas.sending_times import ClosedDays, QuietHours
+from schemas.sending_times import BusinessHours, ClosedDays, QuietHours
 
 
 def utc_date(ms: int) -> date:
@@ -69,23 +69,51 @@ def is_closed(rules: BrandRules, channel: str, market: str | None, region: str |
     for rule in closed_rules(rules, channel, market):
         if day.strftime("%A").lower() in rule.weekdays:
             return True
-        if rule.public_holidays and market is not None:
-            country, _, part = (region or "").partition("-")
-            known = holidays.list_supported_countries(include_aliases=False)[market]
-            part_of_it = part if country == market and part in known else None
-            if day in holidays.country_holidays(market, subdiv=part_of_it):
-                return True
+        if rule.public_holidays and is_holiday(market, region, day):
+            return True
     return False
 
 
+def is_holiday(market: str | None, region: str | None, day: date) -> bool:
+    """Whether a date is a public holiday of the market, and of the region if it is one of the market."""
+    if market is None:
+        return False
+    country, _, part = (region or "").partition("-")
+    known = holidays.list_supported_countries(include_aliases=False)[market]
+    return day in holidays.country_holidays(market, subdiv=part if country == market and part in known else None)
+
+
+def business_rule(rules: BrandRules, channel: str, market: str | None) -> BusinessHours | None:
+    """The business hours of the channel in the market: as for quiet hours."""
+    wanted = [(channel, market), (channel, None), ("*", market), ("*", None)]
+    fitting = [rule for rule in rules.business_hours if (rule.channel, rule.market) in wanted]
+    return min(fitting, key=lambda rule: wanted.index((rule.channel, rule.market)), default=None)
+
+
+def _works(rule: BusinessHours, ms: int, zone: str, market: str | None, region: str | None) -> bool:
+    local = from_ms(ms).astimezone(ZoneInfo(zone))
+    on_holiday = not rule.public_holidays and is_holiday(market, region, local.date())
+    return local.strftime("%A").lower() in rule.weekdays and rule.start <= local.time() < rule.end and not on_holiday
+
+
 def waits_until(
-    ms: int, rules: BrandRules, channel: str, market: str | None, region: str | None, zone: str | None
+    ms: int,
+    rules: BrandRules,
+    channel: str,
+    market: str | None,
+    region: str | None,
+    zone: str | None,
+    company: bool = False,
 ) -> tuple[int, str] | None:
     """Until when nothing goes on the channel from a moment on, and why at first; None: it may go."""
     rule, first, moment = quiet_rule(rules, channel, market), None, ms
+    office = business_rule(rules, channel, market) if company else None
     while zone is not None and moment < ms + 60 * 86_400_000:
         end, why = quiet_until(moment, rule, zone) if rule else None, "quiet_hours"
         day = from_ms(moment).astimezone(ZoneInfo(zone)).date()
+        if end is None and office is not None and not _works(office, moment, zone, market, region):
+            begins = (instant(day + timedelta(days=number), office.start, zone) for number in (0, 1))
+            end, why = next(begin for begin in begins if begin > moment), "business_hours"
         if end is None and is_closed(rules, channel, market, region, day):
             end, why = instant(day + timedelta(days=1), time(0), zone), "closed_day"
         if end is None:

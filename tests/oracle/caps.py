@@ -42,7 +42,15 @@ def capped(customer: Customer, rules: BrandRules, candidate: Candidate, zone: st
             and cap.campaign in (None, send.candidate.campaign.id)
             and _in_window(cap, send.decided, zone, now)
         ]
-        if len(counted) >= cap.max:
+        reserved = [
+            listed
+            for listed in customer.listed.values()
+            if (cap.all_brands or listed.candidate.key.brand == rules.brand)
+            and cap.channel in ("*", listed.candidate.channel)
+            and cap.category in (None, listed.candidate.campaign.category)
+            and cap.campaign in (None, listed.candidate.campaign.id)
+        ]
+        if len(counted) + len(reserved) >= cap.max:
             return True
     return False
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from schemas.campaigns import OPTIONS, Campaign
+from schemas.capacity import CapacityList
 from tests.oracle.carts import Cart, cart_of
 from tests.oracle.history import Absorbed, Event, without_duplicates
 from tests.oracle.profiles import Profile
@@ -75,6 +76,18 @@ class Send:
     """What feedback said about its place in the caps."""
 
 
+@dataclass
+class Listed:
+    """A message that waits for a place on a list; ``chosen``: the answer, None: none yet. ``at``: when it is to go."""
+
+    candidate: Candidate
+    wanted: CapacityList
+    cutoff: int
+    at: int
+    passed: list[str]
+    chosen: bool | None = None
+
+
 class Facts:
     """Everything that follows from a customer's history alone. ``events`` are all his events in order, his own and
     those of customers that became him; ``history`` tells them apart."""
@@ -116,6 +129,7 @@ class Customer:
         self.slots: dict[tuple[str, str], Slot] = {}
         self.decided: dict[Key, int] = {}
         self.sends: list[Send] = []
+        self.listed: dict[Key, Listed] = {}
         self.segments: dict[tuple[str, str], tuple[int, bool]] = {}
         """(brand, segment) -> when he entered or left it, whether he is in it; as it was seen last."""
 
@@ -139,7 +153,7 @@ class Customer:
 
     def is_settled(self, key: Key) -> bool:
         """Whether a step is decided, or about to be in a slot."""
-        return key in self.decided or key in self.waiting()
+        return key in self.decided or key in self.waiting() or key in self.listed
 
     def become_part_of(self, other: Customer, now: int) -> None:
         """Hand everything over to another customer. Episodes with this customer's own name end; what was decided in
@@ -158,12 +172,16 @@ class Customer:
             known = other.segments.get(place)
             if known is None or (inside, -since) > (known[1], -known[0]):
                 other.segments[place] = (since, inside)
+        both = {**self.listed, **other.listed}
+        other.listed = {
+            key: listed for key, listed in both.items() if key not in other.decided and not self._is_own(key)
+        }
         self._hand_over_slots(other)
         for key, due in self.timers.items():
             other.timers[key] = min(due, other.timers.get(key, due))
         other.timers = {
             key: due for key, due in other.timers.items() if not self._is_own(key) and not other.is_settled(key)
-        }
+        } | {key: listed.at for key, listed in other.listed.items()}
 
     def _hand_over_slots(self, other: Customer) -> None:
         for place, slot in self.slots.items():
@@ -175,7 +193,9 @@ class Customer:
             slot.candidates = [
                 candidate
                 for candidate in slot.candidates
-                if candidate.key not in other.decided and not self._is_own(candidate.key)
+                if candidate.key not in other.decided
+                and candidate.key not in other.listed
+                and not self._is_own(candidate.key)
             ]
 
     def _is_own(self, key: Key) -> bool:

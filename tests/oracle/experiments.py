@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from hashlib import blake2b
 
-from schemas.campaigns import BrandRules, Campaign, Content
+from schemas.campaigns import Arm, BrandRules, Campaign, Content
 from tests.oracle.customer import Customer
 
 
@@ -27,15 +27,21 @@ def ghost_reason(campaign: Campaign, rules: BrandRules, customer: Customer) -> s
 
 def content_of(campaign: Campaign, customer: Customer) -> Content:
     """The content of the customer's arm, else the campaign's."""
+    arm = arm_of(campaign, customer)
+    return campaign.content if arm is None else arm.content or campaign.content
+
+
+def arm_of(campaign: Campaign, customer: Customer) -> Arm | None:
+    """The customer's arm; None: the campaign has none."""
     if campaign.experiment is None:
-        return campaign.content
+        return None
     arms = campaign.experiment.arms
     left = share(campaign.experiment.salt or campaign.id, customer.name) * sum(arm.weight for arm in arms)
     for arm in arms:
         left -= arm.weight
         if left < 0:
-            return arm.content or campaign.content
-    return campaign.content
+            return arm
+    return None
 
 
 def _part(percent: Decimal) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from schemas.base import to_ms
 from schemas.campaigns import Campaign
-from tests.oracle.calendars import closed_rules, quiet_rule
+from tests.oracle.calendars import business_rule, closed_rules, quiet_rule
 from tests.oracle.caps import fitting_caps
 from tests.oracle.customer import Customer, Items, World
 from tests.oracle.experiments import content_of
@@ -48,6 +48,7 @@ def refusal(
     closed = closed_rules(rules, channel, market)
     by_calendar = [cap for cap in fitting_caps(rules, campaign, channel) if not isinstance(cap.per, int)]
     keeps_times = quiet_rule(rules, channel, market) is not None or closed or by_calendar
+    keeps_times = keeps_times or (profile.is_company and business_rule(rules, channel, market) is not None)
     is_dated = campaign.occasion in ("birthday", "anniversary", "calendar")
     if (keeps_times or is_dated) and profile.zone(brand, rules) is None:
         return "zone_unknown", None, items

@@ -25,6 +25,11 @@ class Profile:
         self.last: dict[str, Any] = dict(last.record) if last else {}
 
     @property
+    def is_company(self) -> bool:
+        """Whether the last profile says so."""
+        return bool(self.last.get("company", False))
+
+    @property
     def birth_date(self) -> date | None:
         """The birth date of the last profile."""
         text = self.last.get("birth_date")

@@ -15,12 +15,13 @@ from tests.oracle.caps import capped, settle
 from tests.oracle.catalogue import is_news
 from tests.oracle.catalogue_occasions import CATALOGUE_OCCASIONS
 from tests.oracle.corrections import CORRECTABLE_MS, correction, undone
-from tests.oracle.customer import Candidate, Customer, Items, Key, Send, Slot, World
+from tests.oracle.customer import Candidate, Customer, Items, Key, Listed, Send, Slot, World
 from tests.oracle.experiments import ghost_reason
 from tests.oracle.gates import Answer, refusal
 from tests.oracle.history import DAY_MS, Event, arrival_ms, stamped
 from tests.oracle.identity import Becomes, Step, resolved
 from tests.oracle.kinds import OCCASIONS
+from tests.oracle.lists import Lists, cutoff_after, list_of, pool_of
 from tests.oracle.occasions import Birthday, Occasion
 
 ALL_OCCASIONS = {**OCCASIONS, **CATALOGUE_OCCASIONS}
@@ -61,6 +62,7 @@ class Walk:
     def __init__(self, campaigns: Sequence[Campaign], brands: Sequence[BrandRules]) -> None:
         self.world = World({c.id: c for c in campaigns}, {rules.brand: rules for rules in brands}, {})
         self.customers: dict[str, Customer] = {}
+        self.lists = Lists()
         self.records: list[Record] = []
         self.now = 0
 
@@ -74,6 +76,7 @@ class Walk:
             if not moments or min(moments) >= until:
                 return self.records
             self.now = min(moments)
+            self.lists.close(self.now)
             while position < len(steps) and _time_of(steps[position]) == self.now:
                 self._take(steps[position])
                 position += 1
@@ -160,6 +163,8 @@ class Walk:
         for slot in customer.slots.values():
             for candidate in slot.candidates:
                 self._record(customer, candidate.key, "suppressed", "erased", candidate.due, candidate.channel)
+        for key, listed in customer.listed.items():
+            self._record(customer, key, "suppressed", "erased", listed.candidate.due, None)
         forgotten = self.customers[customer.name] = Customer(customer.name)
         forgotten.seen = customer.seen
 
@@ -191,6 +196,9 @@ class Walk:
     def _pop_timers(self, customer: Customer) -> None:
         for key in sorted(key for key, due in customer.timers.items() if due <= self.now):
             due = customer.timers.pop(key)
+            if key in customer.listed:
+                self._answered(customer, key)
+                continue
             self._come_due(customer, key, due)
             if self.world.campaigns[key.campaign].occasion in ("segment_changed", "anniversary", "calendar"):
                 self._arm_of(customer, self.world.campaigns[key.campaign], key.brand, None)
@@ -240,7 +248,9 @@ class Walk:
     def _waits(self, customer: Customer, brand: str, channel: str, moment: int) -> tuple[int, str] | None:
         rules, profile = self.world.brands[brand], customer.facts.profile
         zone = profile.zone(brand, rules)
-        return waits_until(moment, rules, channel, profile.market(brand), profile.last.get("region"), zone)
+        return waits_until(
+            moment, rules, channel, profile.market(brand), profile.last.get("region"), zone, profile.is_company
+        )
 
     # --- releases ---------------------------------------------------------------------------------------------------
 
@@ -272,7 +282,8 @@ class Walk:
         for key, timer in customer.timers.items():
             campaign = self.world.campaigns[key.campaign]
             if (
-                key.brand != place[0]
+                key in customer.listed
+                or key.brand != place[0]
                 or place[1] not in campaign.channels
                 or campaign.priority <= best.campaign.priority
             ):
@@ -327,11 +338,56 @@ class Walk:
                 self._decide(customer, key, "suppressed", "outranked", due, channel)
             elif self._is_capped(customer, rules, candidate):
                 self._decide(customer, key, "suppressed", "frequency_cap", due, channel)
+            elif self._goes_to_a_list(customer, candidate, []):
+                gone += [candidate] if key in customer.listed else []
             else:
                 gone.append(candidate)
-                customer.sends.append(Send(candidate, self.now, customer.name))
-                outcome = ("sent", "due") if candidate.ghost is None else ("ghost", candidate.ghost)
-                self._decide(customer, key, *outcome, due, channel)
+                self._go(customer, candidate)
+
+    def _go(self, customer: Customer, candidate: Candidate) -> None:
+        customer.sends.append(Send(candidate, self.now, customer.name))
+        outcome = ("sent", "due") if candidate.ghost is None else ("ghost", candidate.ghost)
+        self._decide(customer, candidate.key, *outcome, candidate.due, candidate.channel)
+
+    # --- lists ------------------------------------------------------------------------------------------------------
+
+    def _goes_to_a_list(self, customer: Customer, candidate: Candidate, passed: list[str]) -> bool:
+        """Whether a list takes the message: it waits for a place, or is suppressed, since the answer comes too late."""
+        key = candidate.key
+        pool = pool_of(candidate.campaign, key.step, customer)
+        wanted = list_of(candidate, self.world.brands[key.brand], pool, passed)
+        if wanted is None or candidate.ghost is not None:
+            return False
+        cutoff = cutoff_after(wanted, self.now)
+        answer = cutoff + wanted.answer_after
+        if answer > candidate.valid_until:
+            self._decide(customer, key, "suppressed", "expired", candidate.due, candidate.channel)
+            return True
+        listed = customer.listed[key] = Listed(candidate, wanted, cutoff, answer, passed)
+        customer.timers[key] = answer
+        self.lists.add(listed, _rank(candidate), customer.name)
+        self._record(customer, key, "held", "capacity", candidate.due, candidate.channel)
+        return True
+
+    def _answered(self, customer: Customer, key: Key) -> None:
+        """The time of a list's answer has come."""
+        listed = customer.listed[key]
+        candidate = listed.candidate
+        assert listed.chosen is not None
+        if not listed.chosen:
+            del customer.listed[key]
+            self._decide(customer, key, "suppressed", "capacity_full", candidate.due, candidate.channel)
+            return
+        again = self._look_again(customer, candidate)
+        del customer.listed[key]
+        if not again or self._goes_to_a_list(customer, again[0], [*listed.passed, listed.wanted.id]):
+            return
+        waits = self._waits(customer, key.brand, candidate.channel, self.now)
+        if waits is None:
+            self._go(customer, again[0])
+            return
+        customer.listed[key], customer.timers[key], listed.at = listed, waits[0], waits[0]
+        self._record(customer, key, "held", waits[1], candidate.due, candidate.channel)
 
     def _is_capped(self, customer: Customer, rules: BrandRules, candidate: Candidate) -> bool:
         zone = customer.facts.profile.zone(rules.brand, rules)

@@ -121,6 +121,10 @@ def _campaign(choose: Chooser, occasion: str, name: str, start: int) -> Campaign
     after = choose.one_of(AFTERS[occasion])
     if occasion in ON_ARRIVAL and after == ["0s"]:
         fields["timing"] = "on_arrival" if int(name[1]) % 2 else "event_time"  # a backtest decides both alike
+    if int(name[1]) % 4 == 0:
+        fields["sources"] = ["orders", "pos-transactions"]  # in a backtest none is behind
+    if int(name[1]) % 3 == 0:
+        fields["offer"] = {"kind": "percent", "value": "10", "pool": sending.POOL}
     return campaign(occasion, name, after, **fields)
 
 

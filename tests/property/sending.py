@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from zlib import crc32
 
+from schemas.sending_times import WEEKDAYS
 from tests.property.choices import CHANNELS, MARKETS, ZONES, Chooser
 
+POOL = "vouchers"
 CATEGORIES = ("news", "reminder")
 REGIONS = ("GB-SCT", "DE-BY", "US-CA", "DE-XX")
 VARIANTS = ({"key": "k2", "languages": ["en"], "fallback": ["en"]}, {"key": "k3", "languages": ["de"]})
@@ -39,7 +42,32 @@ def of_brand(choose: Chooser) -> dict[str, Any]:
         fields["closed_days"] = [_closed_days(choose) for _ in range(choose.up_to(2, 1))]
     if choose.chance(15):
         fields["holdout"] = {"percent": choose.one_of((50, 20, "33.33")), "salt": choose.one_of((None, "all"))}
+    apart = Chooser(crc32(repr(fields).encode()))  # so that what else is drawn stays as it was
+    if apart.chance(10):
+        fields["lists"] = _lists(apart)
+    if apart.chance(15):
+        hours = {"start": apart.one_of(("09:00", "02:30")), "end": "17:00", "public_holidays": apart.chance(50)}
+        fields["business_hours"] = [{"channel": apart.one_of(("*", "email")), "market": apart.one_of((None, *MARKETS))}]
+        fields["business_hours"][0] |= hours
     return fields
+
+
+def _lists(choose: Chooser) -> list[dict[str, Any]]:
+    """Lists with few places: of a channel, of a voucher pool, or of both."""
+    wanted = choose.some_of(({"channel": "email"}, {"pool": POOL}, {"channel": "push"}), 1)
+    return [
+        {
+            "id": f"list-{number}",
+            **one,
+            "max": choose.one_of((1, 0, 2, 50)),
+            "total": choose.one_of((None, None, 3)),
+            "times": choose.one_of((["06:00"], ["00:30", "13:00"], ["02:30"])),
+            "weekdays": choose.one_of((["monday", "thursday"], list(WEEKDAYS))),
+            "zone": choose.one_of(ZONES),
+            "answer_after": choose.one_of(("15m", "0s", "5h")),
+        }
+        for number, one in enumerate(wanted)
+    ]
 
 
 def _cap(choose: Chooser) -> dict[str, Any]:

@@ -62,3 +62,24 @@ def test_a_merge_ends_an_emptied_cart_that_the_other_one_ordered(decided: Callab
         "card:x k1/1 suppressed below_min_value",
         "card:x k1/2 suppressed below_min_value",
     ]
+
+
+@pytest.mark.parametrize("decided", [by_the_core, by_the_oracle])
+def test_an_end_of_one_cart_after_the_decisions_about_both_ends_the_round_at_a_merge(
+    decided: Callable[[Any, Any], list[str]],
+) -> None:
+    """The other side's decisions are later than those of the cart that ended, but earlier than its end."""
+    history = History()
+    history.cart(NIGHT, {"a": 2}, customer_id="c2")
+    history.cart(NIGHT + 3 * HOUR, "a", loyalty_card_id="x")
+    history.order(NIGHT + 9 * HOUR, "b", customer_id="c2", cart_id="k1")
+    history.cart(NIGHT + 10 * HOUR, "a", loyalty_card_id="x")
+    history.profile(NIGHT + DAY, "c2", loyalty_cards=["x"])
+    assert decided(history, CART) == [
+        "c2 k1#2/1 suppressed below_min_value",
+        "c2 k1#2/2 suppressed below_min_value",
+        "c2 k1/1 suppressed below_min_value",
+        "c2 k1/2 suppressed below_min_value",
+        "card:x k1/1 suppressed below_min_value",
+        "card:x k1/2 suppressed below_min_value",
+    ]

@@ -74,6 +74,7 @@ BROKEN: list[tuple[str, str, tuple[str | int, ...], Any]] = [
     ("control", "live", ("from_time",), "2026-05-01"),
     ("identity-events", "envelope", ("at",), "yesterday"),
     ("customer-events", "envelope", ("eff",), None),
+    ("capacity-candidates", "envelope", ("eff",), "soon"),
     ("progress", "progress", ("counts", "orders", "lost"), 1),
     ("decisions", "sent", ("outcome",), "thought about"),
     ("decisions", "suppressed", ("mood",), "good"),

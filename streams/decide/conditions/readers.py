@@ -92,7 +92,10 @@ def segments(moment: Moment) -> list[str]:
 def messages(days: int) -> Callable[[Moment], int]:
     def read(moment: Moment) -> int:
         since = moment.view.now - days * DAY_MS
-        return sum(1 for send in moment.view.state.ledger.get(moment.brand, ()) if send.at > since and not send.ghost)
+        state = moment.view.state
+        waiting = state.reserved
+        sends = state.ledger.get(moment.brand, ())
+        return sum(1 for send in sends if send.at > since and not send.ghost and send.id not in waiting)
 
     return read
 

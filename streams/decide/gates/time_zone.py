@@ -14,7 +14,7 @@ def time_zone(view: View, campaign: Compiled, brand: str, channel: str) -> Answe
     if name is not None:
         return Answer("zone", "", name)
     rules = view.brand(brand)
-    needs = rules is not None and rules.needs_zone(campaign.campaign, channel, view.market(brand))
+    needs = rules is not None and rules.needs_zone(campaign.campaign, channel, view.market(brand), view.is_company())
     if needs or campaign.occasion in DATED:
         return Answer("zone", "zone_unknown", "profile, store, address, market and brand name no zone")
     return Answer("zone", "", "not needed")

@@ -1,0 +1,1 @@
+"""Lists with a capacity: who gets the places at a cut-off."""
