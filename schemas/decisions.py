@@ -143,7 +143,9 @@ class SourceCounts(Closed):
     """Cumulative counts of one source in one task; over all tasks, received is the sum of what became of it."""
 
     received: int = Field(0, description="Records read from the input topic, marks not counted (intake).")
-    ignored: int = Field(0, description="Voided and training receipts (intake).")
+    ignored: int = Field(
+        0, description="Voided and training receipts (intake); events of customers who were erased (decide)."
+    )
     quarantined: int = Field(0, description="Records in quarantine (intake).")
     accepted: int = Field(0, description="Events applied for the first time (decide).")
     duplicate: int = Field(0, description="Events seen before (decide).")
@@ -166,3 +168,9 @@ class Progress(Closed):
     missing: list[str] = Field(
         default_factory=list, description="Upstream tasks that have never reported: the clock stands until they do."
     )
+
+
+class ErasureRecord(Closed):
+    """That a name was erased (topic ``erasures``, compacted): the key is its keyed hash, and no name is in it."""
+
+    erased_at: int = Field(description="``occurred_at`` of the erasure, milliseconds since the epoch.")

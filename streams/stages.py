@@ -17,9 +17,16 @@ def task_factory(stage: str, settings: Settings) -> Callable[[int], Task]:
     spill_dir.mkdir(parents=True, exist_ok=True)
     factories: dict[str, Callable[[int], Task]] = {
         "intake": lambda partition: IntakeTask(partition, settings.partitions, settings.lateness),
-        "identity": lambda partition: IdentityTask(partition, settings.partitions, spill_dir),
+        "identity": lambda partition: IdentityTask(
+            partition, settings.partitions, spill_dir, hash_key=settings.hash_key
+        ),
         "decide": lambda partition: DecideTask(
-            partition, settings.partitions, settings.topic_prefix, settings.state_cache_mb * 1_048_576, spill_dir
+            partition,
+            settings.partitions,
+            settings.topic_prefix,
+            settings.state_cache_mb * 1_048_576,
+            spill_dir,
+            hash_key=settings.hash_key,
         ),
     }
     return factories[stage]

@@ -52,6 +52,10 @@ SINCE = {
     "CustomerState.views": 3,
     "CustomerState.checkouts": 3,
     "CustomerState.sessions": 3,
+    "CustomerState.passing": 3,
+    "CustomerState.forgotten": 3,
+    "CustomerState.consent_sources": 3,
+    "CustomerState.confirmed": 3,
 }
 """Fields that came with a later version than the first."""
 LATER = 99

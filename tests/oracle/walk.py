@@ -160,8 +160,7 @@ class Walk:
         for slot in customer.slots.values():
             for candidate in slot.candidates:
                 self._record(customer, candidate.key, "suppressed", "erased", candidate.due, candidate.channel)
-        forgotten = self.customers[customer.name] = Customer(customer.name)
-        forgotten.seen = customer.seen
+        del self.customers[customer.name]
 
     # --- timers -----------------------------------------------------------------------------------------------------
 

@@ -67,7 +67,7 @@ def test_every_topic_that_names_a_stage_as_reader_is_read_by_it() -> None:
 def test_what_is_a_state_is_compacted_and_what_is_an_event_is_kept_for_a_while() -> None:
     compacted = {topic.name for topic in EVERY if topic.cleanup == "compact"}
     changelogs = {stage.changelog for stage in STAGES.values()}
-    assert compacted == {"catalog", "campaigns", "campaign-history", "control", "progress", *changelogs}
+    assert compacted == {"catalog", "campaigns", "campaign-history", "control", "erasures", "progress", *changelogs}
 
 
 def test_topics_of_a_stage_are_partitioned_alike() -> None:
