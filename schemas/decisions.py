@@ -40,6 +40,7 @@ REASONS: dict[str, str] = {
     "brand_rules_missing": "No rules are published for the brand.",
     "no_consent": "The customer has given no consent for brand, channel and purpose.",
     "consent_withdrawn": "The customer has withdrawn the consent.",
+    "consent_unconfirmed": "The consent waits for its confirmation (double opt-in).",
     "unreachable": "No channel of the campaign can reach the customer.",
     "content_missing": "No content for the market and language, and no fallback.",
     "zone_unknown": "No time zone is known for the customer, his market or the brand, so local times cannot be kept.",

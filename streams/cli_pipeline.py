@@ -20,11 +20,14 @@ from schemas.topics import STAGES
 from streams.backtest import backtest_lines
 from streams.campaigns import known_brands, load_campaigns, records
 from streams.cli_common import settings
+from streams.erasure import hasher
 from streams.errors import InputError
 from streams.replay import control
 from streams.replay.files import merged, source_files
+from streams.replay.left_out import LeftOut, erased_names
 from streams.replay.produce import Replay
 from streams.report import print_backtest
+from streams.settings import Settings
 from streams.stages import task_factory
 from streams.topics_admin import check_topics
 from streams.up import POLL_S, Fleet, stage_arguments
@@ -39,6 +42,13 @@ CAMPAIGNS = click.option(
 )
 UNTIL = click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="End of the run, UTC (exclusive).")
 AS_IS = click.option("--as-is", is_flag=True, help="Keep file order; lines arrive at their occurred_at.")
+
+ERASED_IN = click.option(
+    "--erased-in",
+    metavar="PREFIX",
+    multiple=True,
+    help="Leave out who was erased in this (earlier) topic prefix; may be given several times.",
+)
 
 
 @click.command()
@@ -89,16 +99,24 @@ def up(workers: int) -> None:
 @CAMPAIGNS
 @UNTIL
 @AS_IS
+@ERASED_IN
 @click.option("--hand-over", is_flag=True, help="Hand decisions over to the channels although it is a replay.")
 @click.option("--wait/--no-wait", default=True, help="Wait until every decision is made.")
 def replay(
-    directory: Path, campaign_dir: Path, until: datetime | None, as_is: bool, hand_over: bool, wait: bool
+    directory: Path,
+    campaign_dir: Path,
+    until: datetime | None,
+    as_is: bool,
+    erased_in: tuple[str, ...],
+    hand_over: bool,
+    wait: bool,
 ) -> None:
     """Replay the files of DIRECTORY in virtual time; the stages must be running (cuepoint up)."""
     config, console = settings(), Console(stderr=True)
     content = load_campaigns(campaign_dir)
     source_files(directory)
     check_topics(config)
+    left_out = _left_out(config, erased_in)
     control.begin_replay(config, known_brands(content), hand_over)
     run = Replay(config, config.replay_lateness)
     began = time.monotonic()
@@ -106,7 +124,7 @@ def replay(
         end = asyncio.run(
             run.run(
                 records(content, 0, "replay"),
-                merged(directory, as_is),
+                left_out.without(merged(directory, as_is)),
                 _until(until),
                 to_ms(control.now()),
                 lambda r: status.update(f"replaying: {r.lines:,} lines, {from_ms(r.virtual_now or 0):%Y-%m-%d}"),
@@ -118,6 +136,7 @@ def replay(
             control.wait_for_clocks(config, end, wait_s=600)
     seconds = time.monotonic() - began
     console.print(f"{run.lines:,} lines in {seconds:.1f} s ({run.lines / seconds:,.0f} a second), until {from_ms(end)}")
+    _tell_left_out(left_out, console)
 
 
 @click.command("go-live")
@@ -133,15 +152,24 @@ def go_live(wait_s: float) -> None:
 @CAMPAIGNS
 @UNTIL
 @AS_IS
+@ERASED_IN
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every decision here, JSON lines.")
-def backtest(directory: Path, campaign_dir: Path, until: datetime | None, as_is: bool, out: Path | None) -> None:
+def backtest(
+    directory: Path,
+    campaign_dir: Path,
+    until: datetime | None,
+    as_is: bool,
+    erased_in: tuple[str, ...],
+    out: Path | None,
+) -> None:
     """Decide over the files of DIRECTORY without Kafka; the same decisions as a replay."""
     config = settings()
     content = load_campaigns(campaign_dir)
     if out is not None and not out.parent.is_dir():
         raise InputError(f"{out.parent} is not a directory; create it, or name another place with --out.")
     began = time.monotonic()
-    lines = merged(directory, as_is)
+    left_out = _left_out(config, erased_in)
+    lines = left_out.without(merged(directory, as_is))
     result = backtest_lines(lines, content, config.replay_lateness, _until(until), to_ms(control.now()))
     if out is not None:
         rows = b"\n".join(msgspec.json.encode(decision) for decision in result.decisions)
@@ -149,6 +177,21 @@ def backtest(directory: Path, campaign_dir: Path, until: datetime | None, as_is:
         partial.write_bytes(rows + b"\n")
         os.replace(partial, out)
     print_backtest(result, time.monotonic() - began)
+    _tell_left_out(left_out, Console(stderr=True))
+
+
+def _left_out(config: Settings, prefixes: tuple[str, ...]) -> LeftOut:
+    """Who was erased in any of these topic prefixes."""
+    erased: dict[str, int] = {}
+    for prefix in prefixes:
+        for name, at in erased_names(config, prefix).items():
+            erased[name] = max(at, erased.get(name, at))
+    return LeftOut(erased, hasher(config.hash_key))
+
+
+def _tell_left_out(left_out: LeftOut, console: Console) -> None:
+    if left_out.lines:
+        console.print(f"{left_out.lines:,} lines of erased customers were left out")
 
 
 def _until(until: datetime | None) -> int | None:
