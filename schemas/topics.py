@@ -16,6 +16,8 @@ MARK_KEY = b"\x00mark"
 DAY_MS = 86_400_000
 RETENTION_MS_DEFAULT = 35 * DAY_MS
 """How long event and trigger topics keep records; longer history lives in DuckDB and Parquet."""
+SEGMENT_MS = DAY_MS
+"""How long a segment of such a topic is written (``segment.ms``): retention takes only segments that are not."""
 COMPACTED_WITHIN_MS = DAY_MS
 """After how long a replaced or deleted record of a compacted topic is cleaned at the latest
 (``max.compaction.lag.ms``); the key of a deletion itself stays for as long again (``delete.retention.ms``)."""

@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
-from schemas.topics import COMPACTED_WITHIN_MS, TOPICS, Topic
+from schemas.topics import COMPACTED_WITHIN_MS, SEGMENT_MS, TOPICS, Topic
 from streams.admin_client import REQUEST_TIMEOUT_S, connect, reason
 from streams.errors import BrokerError, BrokerUnavailableError
 from streams.settings import Settings
@@ -168,7 +168,7 @@ def configs(topic: Topic, settings: Settings) -> dict[str, str]:
     """The topic's settings by their Kafka name. A compacted topic keeps the last record of a key for ever, so its
     retention is not set; but what was replaced or deleted has to go in time."""
     if topic.cleanup == "delete":
-        retention = {"retention.ms": str(topic.retention_ms)}
+        retention = {"retention.ms": str(topic.retention_ms), "segment.ms": str(SEGMENT_MS)}
     else:
         within = str(COMPACTED_WITHIN_MS)
         retention = {"max.compaction.lag.ms": within, "delete.retention.ms": within}

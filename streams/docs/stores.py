@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.topics import COMPACTED_WITHIN_MS, DAY_MS, INPUTS, TOPICS, Topic
+from schemas.topics import COMPACTED_WITHIN_MS, DAY_MS, INPUTS, SEGMENT_MS, TOPICS, Topic
 from streams.docs.markdown import code, table
 from streams.runtime.rocks import COMPACT_AFTER_MS
 from streams.settings import Settings
@@ -36,14 +36,18 @@ def stores() -> str:
 
 
 def _row(topic: Topic) -> tuple[str, str, str]:
-    days = topic.retention_ms // DAY_MS
+    days = (topic.retention_ms + SEGMENT_MS) // DAY_MS
     if topic.name in NOBODY:
         return code(topic.name), "nothing", "-"
     if topic.name == HASHES:
         return code(topic.name), "keyed hashes of names, no name", "stays: it is what keeps the person out"
     if topic in INPUTS:
         what = f"records of its owner ({topic.owner})"
-        return code(topic.name), what, f"the owner's to delete at the source; here after {days} days (retention)"
+        return (
+            code(topic.name),
+            what,
+            f"the owner's to delete at the source; here after {days} days (retention, and the day that a segment is written)",
+        )
     if topic.cleanup == "compact":
         within = COMPACTED_WITHIN_MS // DAY_MS
         return (
@@ -52,4 +56,8 @@ def _row(topic: Topic) -> tuple[str, str, str]:
             f"deleted at once; values cleaned within {within} day (`max.compaction.lag.ms`), the keys of the deletions "
             f"after {within} more (`delete.retention.ms`) with the next cleaning, within {3 * within} days",
         )
-    return code(topic.name), "records by customer id", f"after {days} days (retention)"
+    return (
+        code(topic.name),
+        "records by customer id",
+        f"after {days} days (retention, and the day that a segment is written)",
+    )
