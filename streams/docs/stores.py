@@ -46,7 +46,7 @@ def _row(topic: Topic) -> tuple[str, str, str]:
         return (
             code(topic.name),
             what,
-            f"the owner's to delete at the source; here after {days} days (retention, and the day that a segment is written)",
+            f"the owner's to delete at the source; here after {days} days (as below)",
         )
     if topic.cleanup == "compact":
         within = COMPACTED_WITHIN_MS // DAY_MS
