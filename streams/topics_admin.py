@@ -117,15 +117,15 @@ def differences(settings: Settings, names: Iterable[str] | None = None) -> list[
 
 def describe(settings: Settings, names: Iterable[str] | None = None) -> dict[str, TopicState]:
     """The catalogue's topics that exist on the broker, by full name. Raises BrokerError."""
-    wanted = [settings.topic(topic.name) for topic in _chosen(names)]
+    wanted = {settings.topic(topic.name): configs(topic, settings) for topic in _chosen(names)}
     with administering(settings) as admin:
-        found = {topic["name"]: topic for topic in admin.describe_topics(wanted) if topic["error_code"] == 0}
+        found = {topic["name"]: topic for topic in admin.describe_topics(list(wanted)) if topic["error_code"] == 0}
         all_configs = _describe_configs(admin, list(found)) if found else {}
     return {
         name: TopicState(
             partitions=len(found[name]["partitions"]),
             replication=len(found[name]["partitions"][0]["replica_nodes"]),
-            configs=all_configs[name],
+            configs={field: value for field, value in all_configs[name].items() if field in wanted[name]},
         )
         for name in wanted
         if name in found
