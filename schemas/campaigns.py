@@ -265,6 +265,7 @@ class MarketRules(Closed):
 
     zone: Zone | None = None
     language: str | None = None
+    double_opt_in: bool | None = Field(None, description="As for the brand; None: as the brand says.")
 
 
 class BrandRules(Closed):
@@ -290,6 +291,10 @@ class BrandRules(Closed):
     )
     closed_days: list[ClosedDays] = Field(
         default_factory=list, max_length=100, description="Days on which nothing goes: a message waits for the next."
+    )
+    double_opt_in: bool = Field(
+        False,
+        description="A granted consent counts from its confirmation on (`confirmed_at`), but for service messages.",
     )
     hold_window: Duration = Field(
         30 * 60_000, le=7 * 86_400_000, description="Messages due within it compete for one slot."

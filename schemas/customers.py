@@ -10,6 +10,8 @@ from pydantic import AfterValidator, AwareDatetime, Field
 from schemas.base import TIME_ZONES, CustomerEventBase, CustomerId, Event, Hash, Identifier, Market, Region, Wire
 
 Channel = Literal["email", "push", "sms", "onsite", "telesales", "print", "ads"]
+CRM = "crm"
+"""Where a consent comes from unless it is said."""
 Purpose = Literal["marketing", "service", "review"]
 
 
@@ -26,7 +28,10 @@ class Consent(Wire):
     purpose: Purpose = "marketing"
     status: Literal["granted", "withdrawn"]
     at: AwareDatetime
-    source: str = Field("crm", max_length=64)
+    source: str = Field(CRM, max_length=64)
+    confirmed_at: AwareDatetime | None = Field(
+        None, description="When the customer confirmed the grant (double opt-in), not before ``at``."
+    )
 
 
 class ContactPoint(Wire):

@@ -40,6 +40,7 @@ REASONS: dict[str, str] = {
     "brand_rules_missing": "No rules are published for the brand.",
     "no_consent": "The customer has given no consent for brand, channel and purpose.",
     "consent_withdrawn": "The customer has withdrawn the consent.",
+    "consent_unconfirmed": "The consent waits for its confirmation (double opt-in).",
     "unreachable": "No channel of the campaign can reach the customer.",
     "content_missing": "No content for the market and language, and no fallback.",
     "zone_unknown": "No time zone is known for the customer, his market or the brand, so local times cannot be kept.",
@@ -148,7 +149,9 @@ class SourceCounts(Closed):
     """Cumulative counts of one source in one task; over all tasks, received is the sum of what became of it."""
 
     received: int = Field(0, description="Records read from the input topic, marks not counted (intake).")
-    ignored: int = Field(0, description="Voided and training receipts (intake).")
+    ignored: int = Field(
+        0, description="Voided and training receipts (intake); events of customers who were erased (decide)."
+    )
     quarantined: int = Field(0, description="Records in quarantine (intake).")
     accepted: int = Field(0, description="Events applied for the first time (decide).")
     duplicate: int = Field(0, description="Events seen before (decide).")
@@ -171,3 +174,9 @@ class Progress(Closed):
     missing: list[str] = Field(
         default_factory=list, description="Upstream tasks that have never reported: the clock stands until they do."
     )
+
+
+class ErasureRecord(Closed):
+    """That a name was erased (topic ``erasures``, compacted): the key is its keyed hash, and no name is in it."""
+
+    erased_at: int = Field(description="``occurred_at`` of the erasure, milliseconds since the epoch.")

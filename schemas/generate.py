@@ -23,7 +23,7 @@ from schemas.caps import CAP_WINDOW_MS_MAX, PERIODS, parse_window
 from schemas.catalog import CatalogItem, ControlRecord
 from schemas.cloudevents import DATA_SCHEMA
 from schemas.customers import CustomerEvent, FeedbackEvent
-from schemas.decisions import Decision, Progress, Trigger
+from schemas.decisions import Decision, ErasureRecord, Progress, Trigger
 from schemas.durations import DURATION_MS_MAX, parse_duration
 from schemas.envelope import Envelope
 from schemas.iso import COUNTRIES, CURRENCY_DIGITS
@@ -49,6 +49,7 @@ MODELS: dict[str, Any] = {
     "ControlRecord": ControlRecord,
     "Envelope": Envelope,
     "Progress": Progress,
+    "ErasureRecord": ErasureRecord,
     "Decision": Decision,
     "Trigger": Trigger,
 }

@@ -16,6 +16,11 @@ MARK_KEY = b"\x00mark"
 DAY_MS = 86_400_000
 RETENTION_MS_DEFAULT = 35 * DAY_MS
 """How long event and trigger topics keep records; longer history lives in DuckDB and Parquet."""
+SEGMENT_MS = DAY_MS
+"""How long a segment of such a topic is written (``segment.ms``): retention takes only segments that are not."""
+COMPACTED_WITHIN_MS = DAY_MS
+"""After how long a replaced or deleted record of a compacted topic is cleaned at the latest
+(``max.compaction.lag.ms``); the key of a deletion itself stays for as long again (``delete.retention.ms``)."""
 RECORD_BYTES_MAX_INPUT = 1_048_576
 """Largest value the contract of an input allows. The broker takes more, so that intake can quarantine it."""
 RECORD_BYTES_MAX_INTERNAL = 4_194_304
@@ -83,6 +88,15 @@ INTERNAL: tuple[Topic, ...] = (
     Topic("identity-changelog", "state key", "(internal)", "cuepoint", ("identity",), ("identity",), "compact"),
     Topic("decide-changelog", "state key", "(internal)", "cuepoint", ("decide",), ("decide", "tools"), "compact"),
     Topic("capacity-changelog", "state key", "(internal)", "cuepoint", ("capacity",), ("capacity",), "compact"),
+    Topic(
+        "erasures",
+        "keyed hash of an erased name",
+        "ErasureRecord",
+        "cuepoint",
+        ("identity",),
+        ("tools",),
+        "compact",
+    ),
     Topic(
         "campaign-history",
         "brand:campaign id:time of publication:version",

@@ -38,7 +38,9 @@ def run_sink(settings: Settings, *, drain: bool = False, bounds: Bounds | None =
     configure_logging(settings.log_level)
     try:
         check_topics(settings, TOPICS)
-        writer = DuckDBWriter(settings.duckdb_path, settings.topic_prefix)
+        writer = DuckDBWriter(
+            settings.duckdb_path, settings.topic_prefix, settings.hash_key, settings.erasure_rewrite_s
+        )
         try:
             asyncio.run(SinkApp(settings, writer, drain, bounds).run())
         finally:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
 from sinks import metrics
+from sinks.erasure import Ledger
 from sinks.failures import sink_error
 from sinks.ingest import TOPICS, Insert, is_mark
 from sinks.layout import open_database
 from sinks.protocol import Batch, SinkRecord, TopicPartition
+from sinks.rewrite import rewrite
 from sinks.snapshots import publish
 from streams.runtime.failpoints import failpoint
 
@@ -34,10 +36,16 @@ class DuckDBWriter:
     writable.
     """
 
-    def __init__(self, path: Path, topic_prefix: str) -> None:
+    def __init__(self, path: Path, topic_prefix: str, hash_key: str = "", rewrite_after_s: float = 0.0) -> None:
+        """``hash_key``: of the hashes that are kept of erased names. ``rewrite_after_s``: how long bytes of deleted
+        rows may stay in the file and in older snapshots; then the next publication rewrites it."""
         self.path = path
+        self._prefix = topic_prefix
+        self._hash_key = hash_key
+        self._rewrite_after = timedelta(seconds=rewrite_after_s)
         self._database = open_database(path, topic_prefix)
         self._positions = self._read_positions()
+        self._ledger = Ledger(self._database, hash_key)
 
     def positions(self) -> Mapping[TopicPartition, int]:
         """Next offset to read, by partition, as committed."""
@@ -52,11 +60,20 @@ class DuckDBWriter:
             try:
                 self._write(batch, lambda topic: TOPICS[topic].foreign)
             except _UNREADABLE:
+                self._ledger = Ledger(self._database, self._hash_key)
                 self._write(batch, lambda _: True)
         self._positions.update(batch.positions)
 
     def publish(self, directory: Path, kept: int, now: datetime) -> Path:
-        """Publish a snapshot of what is committed; see ``snapshots.publish``. Raises SinkError."""
+        """Publish a snapshot of what is committed; see ``snapshots.publish``. Raises SinkError.
+
+        When bytes of who was erased are due to go, the file is rewritten before, and older snapshots are dropped.
+        """
+        since = self._ledger.due_since
+        if since is not None and now >= since + self._rewrite_after:
+            kept = 1
+            self._database = rewrite(self._database, self.path, self._prefix)
+            self._ledger = Ledger(self._database, self._hash_key)
         return publish(self._database, self.path, directory, kept, now)
 
     def close(self) -> None:
@@ -77,6 +94,7 @@ class DuckDBWriter:
         skipped: Counter[tuple[str, str]] = Counter({(topic, "expired"): n for topic, n in batch.expired.items()})
         try:
             self._database.begin()
+            erased = self._ledger.obey(batch.records.get("customer-events", ()))
             for topic, records in batch.records.items():
                 self._insert(topic, records, check(topic), skipped)
             self._account(batch, skipped)
@@ -91,6 +109,7 @@ class DuckDBWriter:
             self._roll_back_quietly()
             raise sink_error(error, self.path) from error
         failpoint("sink_after_commit")
+        metrics.ERASED.inc(erased)
         for (topic, reason), count in skipped.items():
             metrics.SKIPPED.labels(topic, reason).inc(count)
 
@@ -104,6 +123,7 @@ class DuckDBWriter:
             if len(valid) < len(rows):
                 skipped[topic, "invalid"] += len(rows) - len(valid)
             rows = valid
+        rows = self._ledger.kept(topic, rows)
         if rows:
             self._execute(reading.inserts(rows))
         metrics.RECORDS.labels(topic).inc(len(rows))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 RECORDS = Counter("cuepoint_sink_records", "Records written to DuckDB.", ("topic",))
+ERASED = Counter("cuepoint_sink_erased_names", "Names whose rows were deleted, since the CRM said to forget them.")
 SKIPPED = Counter("cuepoint_sink_records_skipped", "Records that are in no table, by reason.", ("topic", "reason"))
 BATCH_RECORDS = Histogram(
     "cuepoint_sink_batch_records",

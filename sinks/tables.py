@@ -187,6 +187,19 @@ SKIPPED = Table(
     ("topic", "reason"),
 )
 
+ERASURES = Table(
+    "meta",
+    "erasures",
+    "Names that were erased, as keyed hashes: records that come late under one of them are left out.",
+    (
+        Column("name_hash", "VARCHAR", "Hash of a customer id or identifier under the secret hash_key."),
+        Column("erased_at", "TIMESTAMPTZ", "When the CRM said so; an identifier may be used again afterwards."),
+        Column("deleted_at", "TIMESTAMPTZ", "When the rows were deleted, wall clock."),
+        Column("rewritten", "BOOLEAN", "Whether the file was rewritten since, so that no bytes of them are left."),
+    ),
+    ("name_hash",),
+)
+
 STAGE_PROGRESS = Table(
     "meta",
     "stage_progress",
@@ -248,4 +261,4 @@ SNAPSHOT_INFO = Table(
 )
 
 RAW_TABLES = (CUSTOMER_EVENTS, EVENT_LINES, DECISIONS, FEEDBACK, QUARANTINE)
-TABLES = (*RAW_TABLES, LAYOUT, POSITIONS, SKIPPED, STAGE_PROGRESS, STAGE_COUNTS, SNAPSHOT_INFO, CURRENCIES)
+TABLES = (*RAW_TABLES, LAYOUT, POSITIONS, SKIPPED, ERASURES, STAGE_PROGRESS, STAGE_COUNTS, SNAPSHOT_INFO, CURRENCIES)

@@ -9,6 +9,7 @@ import click
 
 from streams.cli_campaigns import campaigns
 from streams.cli_contracts import contracts, docs
+from streams.cli_customer import customer
 from streams.cli_data import identifier_hash, simulate
 from streams.cli_demo import channel, demo
 from streams.cli_explain import explain
@@ -56,6 +57,7 @@ for command in (
     demo,
     explain,
     shadow,
+    customer,
 ):
     main.add_command(command)
 

@@ -16,6 +16,7 @@ from streams.cli_common import settings
 from streams.cli_pipeline import AS_IS, CAMPAIGNS
 from streams.errors import InputError
 from streams.explain.compare import compared
+from streams.explain.export import refuse_erased
 from streams.explain.history import from_history
 from streams.explain.kafka_log import kafka_log
 from streams.explain.log import from_log
@@ -25,17 +26,18 @@ from streams.explain.snapshot import from_snapshot
 from streams.explain.story import accounts
 from streams.replay.control import now
 from streams.replay.files import merged
+from streams.settings import Settings
 
 ROWS_DEFAULT = 60
 WIDTH_MAX = 120
 EXIT_DIFFERS = 1
-_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
 
 
 @click.command()
 @click.argument("customer")
 @click.option("--campaign", help="Only this campaign.")
-@click.option("--at", type=click.DateTime(_TIMES), help="As of this time, UTC; else as far as all is decided.")
+@click.option("--at", type=click.DateTime(TIMES), help="As of this time, UTC; else as far as all is decided.")
 @click.option(
     "--history",
     "directory",
@@ -71,19 +73,32 @@ def explain(
     It reads the log on the broker, unless --history or --snapshot say otherwise. Exit code 1: --recompute found a
     difference that a log which begins late does not explain.
     """
+    moment = None if at is None else to_ms(at.replace(tzinfo=UTC))
+    recording = read_recording(customer, settings(), moment, directory, campaign_dir, as_is, decisions, snapshot)
+    _tell(recording, campaign, recompute, last, as_json)
+
+
+def read_recording(
+    customer: str,
+    config: Settings,
+    at: int | None,
+    directory: Path | None,
+    campaign_dir: Path,
+    as_is: bool,
+    decisions: Path | None,
+    snapshot: bool,
+) -> Recording:
+    """The customer out of the source that the options name. Raises InputError when they name two."""
     if snapshot and directory is not None:
         raise InputError("--snapshot and --history name two sources; leave one out.")
-    moment = None if at is None else to_ms(at.replace(tzinfo=UTC))
     if directory is not None:
-        recording = _history(customer, directory, campaign_dir, as_is, decisions, moment)
-    elif decisions is not None:
+        return _history(customer, directory, campaign_dir, as_is, decisions, at)
+    if decisions is not None:
         raise InputError("--decisions goes with --history; the log and the snapshot hold their own decisions.")
-    elif snapshot:
-        recording = from_snapshot(customer, settings(), moment)
-    else:
-        with kafka_log(settings()) as log:
-            recording = from_log(customer, log, moment)
-    _tell(recording, campaign, recompute, last, as_json)
+    if snapshot:
+        return from_snapshot(customer, config, at)
+    with kafka_log(config) as log:
+        return from_log(customer, log, at)
 
 
 def _history(
@@ -103,6 +118,7 @@ def _history(
 
 
 def _tell(recording: Recording, campaign: str | None, recompute: bool, last: int, as_json: bool) -> None:
+    refuse_erased(recording)
     if not recording.events:
         begins = "" if recording.begins is None else f" It begins on {from_ms(recording.begins):%Y-%m-%d}."
         raise InputError(

@@ -21,11 +21,14 @@ from streams.backtest import backtest_lines
 from streams.campaigns import known_brands, load_campaigns, records
 from streams.cli_common import settings
 from streams.cli_what_if import ATTRIBUTION, PAGE, check_place, compare_sets
+from streams.erasure import hasher
 from streams.errors import InputError
 from streams.replay import control
 from streams.replay.files import merged, source_files
+from streams.replay.left_out import LeftOut, erased_names
 from streams.replay.produce import Replay
 from streams.report import print_backtest
+from streams.settings import Settings
 from streams.stages import task_factory
 from streams.topics_admin import check_topics
 from streams.up import POLL_S, Fleet, stage_arguments
@@ -41,6 +44,13 @@ CAMPAIGNS = click.option(
 )
 UNTIL = click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="End of the run, UTC (exclusive).")
 AS_IS = click.option("--as-is", is_flag=True, help="Keep file order; lines arrive at their occurred_at.")
+
+ERASED_IN = click.option(
+    "--erased-in",
+    metavar="PREFIX",
+    multiple=True,
+    help="Leave out who was erased in this (earlier) topic prefix; may be given several times.",
+)
 
 
 @click.command()
@@ -91,16 +101,24 @@ def up(workers: int) -> None:
 @CAMPAIGNS
 @UNTIL
 @AS_IS
+@ERASED_IN
 @click.option("--hand-over", is_flag=True, help="Hand decisions over to the channels although it is a replay.")
 @click.option("--wait/--no-wait", default=True, help="Wait until every decision is made.")
 def replay(
-    directory: Path, campaign_dir: Path, until: datetime | None, as_is: bool, hand_over: bool, wait: bool
+    directory: Path,
+    campaign_dir: Path,
+    until: datetime | None,
+    as_is: bool,
+    erased_in: tuple[str, ...],
+    hand_over: bool,
+    wait: bool,
 ) -> None:
     """Replay the files of DIRECTORY in virtual time; the stages must be running (cuepoint up)."""
     config, console = settings(), Console(stderr=True)
     content = load_campaigns(campaign_dir)
     source_files(directory)
     check_topics(config)
+    left_out = _left_out(config, erased_in)
     control.begin_replay(config, known_brands(content), hand_over)
     run = Replay(config, config.replay_lateness)
     began = time.monotonic()
@@ -108,7 +126,7 @@ def replay(
         end = asyncio.run(
             run.run(
                 records(content, 0, "replay"),
-                merged(directory, as_is),
+                left_out.without(merged(directory, as_is)),
                 _until(until),
                 to_ms(control.now()),
                 lambda r: status.update(f"replaying: {r.lines:,} lines, {from_ms(r.virtual_now or 0):%Y-%m-%d}"),
@@ -120,6 +138,7 @@ def replay(
             control.wait_for_clocks(config, end, wait_s=600)
     seconds = time.monotonic() - began
     console.print(f"{run.lines:,} lines in {seconds:.1f} s ({run.lines / seconds:,.0f} a second), until {from_ms(end)}")
+    _tell_left_out(left_out, console)
 
 
 @click.command("go-live")
@@ -140,6 +159,7 @@ def go_live(wait_s: float) -> None:
 )
 @UNTIL
 @AS_IS
+@ERASED_IN
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -153,6 +173,7 @@ def backtest(
     against: Path | None,
     until: datetime | None,
     as_is: bool,
+    erased_in: tuple[str, ...],
     out: Path | None,
     page: Path | None,
     attribution_days: int,
@@ -163,13 +184,16 @@ def backtest(
     for path, option in ((out, "--out"), (page, "--page")):
         check_place(path, option)
     if against is not None:
+        if erased_in:
+            raise InputError("--erased-in and --against do not go together; leave one of them out.")
         source = Input(directory, as_is, _until(until), to_ms(control.now()))
         compare_sets(source, (campaign_dir, content), (against, load_campaigns(against)), out, page, attribution_days)
         return
     if page is not None:
         raise InputError("--page shows what differs between two sets; name the second one with --against.")
     began = time.monotonic()
-    lines = merged(directory, as_is)
+    left_out = _left_out(config, erased_in)
+    lines = left_out.without(merged(directory, as_is))
     result = backtest_lines(lines, content, config.replay_lateness, _until(until), to_ms(control.now()))
     if out is not None:
         rows = b"\n".join(msgspec.json.encode(decision) for decision in result.decisions)
@@ -177,6 +201,21 @@ def backtest(
         partial.write_bytes(rows + b"\n")
         os.replace(partial, out)
     print_backtest(result, time.monotonic() - began)
+    _tell_left_out(left_out, Console(stderr=True))
+
+
+def _left_out(config: Settings, prefixes: tuple[str, ...]) -> LeftOut:
+    """Who was erased in any of these topic prefixes."""
+    erased: dict[str, int] = {}
+    for prefix in prefixes:
+        for name, at in erased_names(config, prefix).items():
+            erased[name] = max(at, erased.get(name, at))
+    return LeftOut(erased, hasher(config.hash_key))
+
+
+def _tell_left_out(left_out: LeftOut, console: Console) -> None:
+    if left_out.lines:
+        console.print(f"{left_out.lines:,} lines of erased customers were left out")
 
 
 def _until(until: datetime | None) -> int | None:

@@ -55,6 +55,12 @@ class Settings(BaseModel):
     snapshot_dir: Path = Field(Path("out/snapshots"), description="Where the sink publishes read-only snapshots.")
     snapshot_interval_s: float = Field(60.0, gt=0, description="Seconds between two snapshots.")
     snapshots_kept: int = Field(3, ge=1, description="Snapshots kept, the newest included.")
+    erasure_rewrite_s: float = Field(
+        86_400.0,
+        ge=0,
+        description="How long bytes of erased customers may stay in the sink's file and in snapshots before the file "
+        "is rewritten, seconds.",
+    )
     web_host: str = Field("127.0.0.1", description="Address of /metrics, /healthz and /readyz.")
     web_port: int = Field(0, ge=0, le=65535, description="Port of /metrics, /healthz, /readyz; 0 takes a free one.")
     batch_records_max: int = Field(5_000, ge=1, description="Records a partition takes into one round.")

@@ -22,9 +22,16 @@ def task_factory(stage: str, settings: Settings) -> Callable[[int], Task]:
         "intake": lambda partition: IntakeTask(
             partition, settings.partitions, settings.lateness, settings.sources_by_marks
         ),
-        "identity": lambda partition: IdentityTask(partition, settings.partitions, spill_dir),
+        "identity": lambda partition: IdentityTask(
+            partition, settings.partitions, spill_dir, hash_key=settings.hash_key
+        ),
         "decide": lambda partition: DecideTask(
-            partition, settings.partitions, settings.topic_prefix, settings.state_cache_mb * 1_048_576, spill_dir
+            partition,
+            settings.partitions,
+            settings.topic_prefix,
+            settings.state_cache_mb * 1_048_576,
+            spill_dir,
+            hash_key=settings.hash_key,
         ),
         "capacity": lambda partition: CapacityTask(partition, settings.partitions),
     }
@@ -35,7 +42,7 @@ def shadow_factory(campaigns: CampaignSet, settings: Settings) -> Callable[[int]
     """Makes the task of a partition number of a shadow under these campaigns."""
     spill_dir, cache_bytes = _spill_dir(settings), settings.state_cache_mb * 1_048_576
     return lambda partition: ShadowTask(
-        partition, settings.partitions, settings.topic_prefix, campaigns, cache_bytes, spill_dir
+        partition, settings.partitions, settings.topic_prefix, campaigns, cache_bytes, spill_dir, settings.hash_key
     )
 
 

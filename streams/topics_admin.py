@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
-from schemas.topics import CATALOGUE, TOPICS, Topic
+from schemas.topics import CATALOGUE, COMPACTED_WITHIN_MS, SEGMENT_MS, TOPICS, Topic
 from streams.admin_client import REQUEST_TIMEOUT_S, connect, reason
 from streams.errors import BrokerError, BrokerUnavailableError
 from streams.settings import Settings
@@ -117,15 +117,15 @@ def differences(settings: Settings, names: Iterable[str] | None = None) -> list[
 
 def describe(settings: Settings, names: Iterable[str] | None = None) -> dict[str, TopicState]:
     """The catalogue's topics that exist on the broker, by full name. Raises BrokerError."""
-    wanted = [settings.topic(topic.name) for topic in _chosen(names)]
+    wanted = {settings.topic(topic.name): configs(topic, settings) for topic in _chosen(names)}
     with administering(settings) as admin:
-        found = {topic["name"]: topic for topic in admin.describe_topics(wanted) if topic["error_code"] == 0}
+        found = {topic["name"]: topic for topic in admin.describe_topics(list(wanted)) if topic["error_code"] == 0}
         all_configs = _describe_configs(admin, list(found)) if found else {}
     return {
         name: TopicState(
             partitions=len(found[name]["partitions"]),
             replication=len(found[name]["partitions"][0]["replica_nodes"]),
-            configs=all_configs[name],
+            configs={field: value for field, value in all_configs[name].items() if field in wanted[name]},
         )
         for name in wanted
         if name in found
@@ -166,8 +166,12 @@ def partitions(topic: Topic, settings: Settings) -> int:
 
 def configs(topic: Topic, settings: Settings) -> dict[str, str]:
     """The topic's settings by their Kafka name. A compacted topic keeps the last record of a key for ever, so its
-    retention is not set."""
-    retention = {"retention.ms": str(topic.retention_ms)} if topic.cleanup == "delete" else {}
+    retention is not set; but what was replaced or deleted has to go in time."""
+    if topic.cleanup == "delete":
+        retention = {"retention.ms": str(topic.retention_ms), "segment.ms": str(SEGMENT_MS)}
+    else:
+        within = str(COMPACTED_WITHIN_MS)
+        retention = {"max.compaction.lag.ms": within, "delete.retention.ms": within}
     return {
         "cleanup.policy": topic.cleanup,
         **retention,
@@ -217,7 +221,7 @@ def administering(settings: Settings) -> Iterator[KafkaAdminClient]:
 
 
 def _describe_configs(admin: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
-    wanted = ["cleanup.policy", "retention.ms", "max.message.bytes", "message.timestamp.type", "min.insync.replicas"]
+    wanted = list(dict.fromkeys(name for topic in TOPICS.values() for name in configs(topic, Settings())))
     resources = [ConfigResource(ConfigResourceType.TOPIC, name, wanted) for name in names]
     found = admin.describe_configs(resources, config_filter="all").get("topic", {})
     return {name: {key: entry["value"] for key, entry in found.get(name, {}).items()} for name in names}

@@ -43,6 +43,7 @@ def test_all_topics_are_created_once_with_the_shape_of_the_catalogue(settings: S
     assert orders.configs == {
         "cleanup.policy": "delete",
         "retention.ms": str(35 * 86_400_000),
+        "segment.ms": str(86_400_000),
         "max.message.bytes": str(TOPICS["orders"].record_bytes_max),
         "message.timestamp.type": "LogAppendTime",
         "min.insync.replicas": "1",

@@ -32,8 +32,6 @@ from streams.decide.view import View
 from streams.decide.watchers import Watchers
 
 _NONE: dict[str, list[Compiled]] = {}
-KEPT_AT_ERASURE = frozenset({"version", "customer", "recent_ids", "arrived", "fed_by", "returned"})
-"""What is no fact about the person: what copies are told by, and how merges with others are going on."""
 CONSENT_EVENTS = frozenset({"customer.registered", "customer.updated", "feedback"})
 
 
@@ -63,9 +61,6 @@ class CustomerFold:
         """Apply a customer's event at its effective time; False when it is a copy of one seen before."""
         if is_copy(state, event):
             return False
-        if event.type == "customer.erased":
-            self._erase(state, event)
-            return True
         facts.apply(state, event)
         kind = event.type
         if kind in interests.INTEREST_TYPES and (watched := self.rules.at(event.eff).watched):
@@ -256,7 +251,8 @@ class CustomerFold:
         late = event.eff > event.at
         self.made.append(correction(view, sent, outcome, reason, event_id=event.id, late=late))
 
-    def _erase(self, state: CustomerState, event: Envelope) -> None:
+    def end(self, state: CustomerState, event: Envelope) -> None:
+        """An erasure: what waits is suppressed, what was sent is taken back. The state is of no use after it."""
         view = self.view(state, event.eff)
         for name in sorted(state.slots):
             slots.abandon(self, view, name, "erased")
@@ -267,11 +263,6 @@ class CustomerFold:
                 self._take_back(view, sent, event, "erased")
         if self.watchers is not None:
             interests.leave_all(state, self.watchers)
-        empty = CustomerState(state.version, state.customer)
-        for field in CustomerState.__struct_fields__:
-            if field not in KEPT_AT_ERASURE:
-                setattr(state, field, getattr(empty, field))
-        state.forget_derived()
 
 
 def is_copy(state: CustomerState, event: Envelope) -> bool:

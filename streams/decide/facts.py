@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 
+from schemas.customers import CRM
 from schemas.envelope import Envelope
 from streams.decide.ledger import settle
 from streams.decide.state import (
@@ -339,7 +340,11 @@ def _profile(state: CustomerState, event: Envelope) -> None:
     if data["registered"] is not None:
         state.registered[event.brand] = data["registered"]
     for row in data["consents"]:
-        set_consent(state, f"{event.brand}|{row['channel']}|{row['purpose']}", row["granted"], row["at"])
+        key = f"{event.brand}|{row['channel']}|{row['purpose']}"
+        if set_consent(state, key, row["granted"], row["at"]):
+            _note_source(state, key, row.get("source", CRM))
+        if "confirmed" in row and row["granted"]:
+            state.confirmed[key] = max(row["confirmed"], state.confirmed.get(key, -1))
     for row in data["reach"]:
         state.reach[row["channel"]] = row["reachable"]
 
@@ -356,11 +361,25 @@ def withdraws(event: Envelope, brand: str, channel: str, purpose: str) -> bool:
     )
 
 
-def set_consent(state: CustomerState, key: str, granted: bool, at: int) -> None:
-    """The latest word counts; at equal times a withdrawal."""
+def set_consent(state: CustomerState, key: str, granted: bool, at: int) -> bool:
+    """The latest word counts; at equal times a withdrawal. Whether it is this one."""
     known = state.consents.get(key)
     if known is None or at > known[1] or (at == known[1] and not granted):
         state.consents[key] = (granted, at)
+        return True
+    return False
+
+
+def _note_source(state: CustomerState, key: str, source: str) -> None:
+    if source != CRM:
+        state.consent_sources[key] = source
+    else:
+        state.consent_sources.pop(key, None)
+
+
+def is_confirmed(state: CustomerState, key: str, now: int) -> bool:
+    """Whether a grant was confirmed, not before it was given, by double opt-in."""
+    return state.consents[key][1] <= state.confirmed.get(key, -1) <= now
 
 
 def _feedback(state: CustomerState, event: Envelope) -> None:
@@ -368,7 +387,8 @@ def _feedback(state: CustomerState, event: Envelope) -> None:
     settle(state, event)
     if status in ("unsubscribed", "complained"):
         for purpose in WITHDRAWN_BY_UNSUBSCRIBE:
-            set_consent(state, f"{event.brand}|{channel}|{purpose}", False, event.at)
+            if set_consent(state, key := f"{event.brand}|{channel}|{purpose}", False, event.at):
+                _note_source(state, key, status)
     elif status == "bounced" and event.data["permanent"]:
         state.reach[channel] = False
     elif status == "delivered":

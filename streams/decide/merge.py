@@ -58,6 +58,7 @@ def absorb(state: CustomerState, event: Envelope) -> None:
         state.markets[brand] = market if mine is None or market[1] > mine[1] else mine
     for key, (granted, at) in other.consents.items():
         known = state.consents.get(key)
+        _absorb_word(state, other, key, (granted, at), known)
         state.consents[key] = (granted, at) if known is None else (granted and known[0], max(at, known[1]))
     for channel, reachable in other.reach.items():
         state.reach[channel] = reachable and state.reach.get(channel, True)
@@ -92,6 +93,24 @@ def absorb(state: CustomerState, event: Envelope) -> None:
     for cart in list(state.carts.values()):
         if any(p.cart == cart.id and p.brand == cart.brand and p.at >= cart.activity for p in state.purchases.values()):
             end_cart(state, cart, event.eff)
+
+
+def _absorb_word(
+    state: CustomerState, other: CustomerState, key: str, theirs: tuple[bool, int], mine: tuple[bool, int] | None
+) -> None:
+    """Source and confirmation of a consent: of the word that counts; of two grants both have to be confirmed."""
+    if mine is None or (not theirs[0], theirs[1]) > (not mine[0], mine[1]):
+        if key in other.consent_sources:
+            state.consent_sources[key] = other.consent_sources[key]
+        else:
+            state.consent_sources.pop(key, None)
+    if mine is None:
+        if key in other.confirmed:
+            state.confirmed[key] = other.confirmed[key]
+    elif key in state.confirmed and key in other.confirmed:
+        state.confirmed[key] = max(state.confirmed[key], other.confirmed[key])
+    else:
+        state.confirmed.pop(key, None)
 
 
 def _end_own_episodes(other: CustomerState, survivor: str) -> None:

@@ -64,7 +64,9 @@ class Arrivals:
         fold, copy = CustomerFold(self._rules), decode_state(encode_state(state))
         fold.live_from = live_from
         for known in sorted([*self._waiting_of(state.customer), event], key=key_of):
-            if known.eff <= now and not known.type.startswith("merge."):
+            if known.type == "customer.erased" and known.eff <= now:
+                return []
+            if known.eff <= now and known.at > state.forgotten and not known.type.startswith("merge."):
                 fold.apply(copy, known)
         decided, sent = frozenset(copy.decided), len(copy.sent)
         made = _decide(fold, copy, frozenset(state.timers), now)

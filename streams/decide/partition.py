@@ -19,8 +19,9 @@ from streams.decide.forwarding import Forwarding, Levels
 from streams.decide.on_arrival import Arrivals
 from streams.decide.product_news import NEWS, News
 from streams.decide.rules import BROADCAST, RULES, Rules
-from streams.decide.state import PARKED_MAX, STATE_VERSION, CustomerState, decode_state
+from streams.decide.state import ERASED, PARKED_MAX, STATE_VERSION, CustomerState, decode_state
 from streams.decide.watchers import BUCKETS, Watchers
+from streams.erasure import is_known
 from streams.errors import StateError
 from streams.progress import BEGINNING
 from streams.reorder import ReorderBuffer, key_of
@@ -28,6 +29,8 @@ from streams.reorder import ReorderBuffer, key_of
 Key = tuple[Any, ...]
 """Place in the order: (time, 0, rank of kind, event id, offset) or (due, 1 or 2, customer, timer name)."""
 MERGES = frozenset({"merge.out", "merge.expected", "merge.in"})
+APART = MERGES | {"customer.erased"}
+"""Events that change who is who."""
 REARM = "\x00rearm"
 """Event id of a note, parked with a customer, that rules have changed. It is in no log."""
 _ALL = 1 << 62
@@ -36,13 +39,20 @@ _ALL = 1 << 62
 class States:
     """The customers' states; the task's table behind it."""
 
-    def __init__(self, fetch: Callable[[str], CustomerState | None]) -> None:
+    def __init__(
+        self, fetch: Callable[[str], CustomerState | None], erased: Callable[[str], int | None] = lambda customer: None
+    ) -> None:
         self._fetch = fetch
+        self._erased = erased
         self.live: dict[str, CustomerState] = {}
         self.dirty: dict[str, None] = {}
         """Customers changed since it was last emptied, in order."""
         self.new: dict[str, None] = {}
         """Customers that the table did not know, since it was last emptied."""
+        self.erasures: dict[str, int] = {}
+        """Customers erased since it was last emptied -> when."""
+        self.gone = 0
+        """Of these, those that the table knew."""
         self.fetched = 0
         """States that were not in ``live`` when they were asked for."""
 
@@ -53,10 +63,27 @@ class States:
             self.fetched += 1
             state = self._fetch(customer)
             if state is None:
-                state = CustomerState(STATE_VERSION, customer)
-                self.new[customer] = None
+                at = self._erased(customer)
+                if at is None:
+                    return self.begin(CustomerState(STATE_VERSION, customer))
+                state = CustomerState(STATE_VERSION, customer, moved_to=ERASED, forgotten=at)
             self.live[customer] = state
         return state
+
+    def begin(self, state: CustomerState) -> CustomerState:
+        """Somebody whom the table does not know."""
+        self.new[state.customer] = None
+        self.live[state.customer] = state
+        return state
+
+    def erase(self, customer: str, at: int) -> None:
+        """Forget a customer who is in ``live``; what names him goes to nobody."""
+        if customer in self.new:
+            del self.new[customer]
+        else:
+            self.gone += 1
+        self.erasures[customer] = at
+        self.live[customer] = CustomerState(STATE_VERSION, customer, moved_to=ERASED, forgotten=at)
 
     def change(self, customer: str) -> CustomerState:
         """The state, which the caller is going to change."""
@@ -81,12 +108,14 @@ class Partition:
         alarms: Alarms | None = None,
         watchers: Watchers | None = None,
         forwarding: Forwarding | None = None,
+        erased: Callable[[str], int | None] = lambda customer: None,
     ) -> None:
+        """``erased``: when a customer of whom nothing else is known was erased; None: he was not."""
         self.rules = Rules()
         self.watchers = Watchers() if watchers is None else watchers
         self.fold = CustomerFold(self.rules)
         self.fold.watchers = self.watchers
-        self.states = States(fetch)
+        self.states = States(fetch, erased)
         self.through: Key = (BEGINNING,)
         """Everything at or before this place has been applied."""
         self.outgoing: list[Envelope] = []
@@ -94,7 +123,7 @@ class Partition:
         self.kept_rules: list[Envelope] = []
         """Rules and catalogue events applied since it was last emptied: they belong to the state."""
         self.on_accepted: Callable[[Envelope, str], None] = lambda event, fate: None
-        """Told each event with its fate: accepted, duplicate or guest."""
+        """Told each event with its fate: accepted, duplicate, guest, or ignored (of who was erased)."""
         self.alarms = Alarms() if alarms is None else alarms
         self.waits: dict[str, int] = {}
         """Customers who wait for the state of another, or for events that others forward to them, and since when: what
@@ -224,19 +253,27 @@ class Partition:
                 self._apply_rules(event)
         elif event.customer.startswith("none:"):
             self.on_accepted(event, "guest")
-        elif kind in MERGES:
-            self._merge(event)
+        elif kind in APART:
+            if kind == "customer.erased":
+                self._erase(event)
+            else:
+                self._merge(event)
         else:
             self._apply_to_customer(event)
 
     def _apply_to_customer(self, event: Envelope) -> None:
         state = self.states.change(event.customer)
         if state.moved_to is not None:
-            self._forward(event, state.moved_to)
+            if state.moved_to == ERASED:
+                self._after_erasure(state, event)
+            else:
+                self._forward(event, state.moved_to)
         elif state.returned is not None and _is_before(event, state.returned):
             self._forward(event, state.returned[2])
         elif event.type == lists.ANSWER:
             self._hear_answer(state, event)
+        elif event.at <= state.forgotten:
+            self.on_accepted(event, "ignored")
         elif (self.waits or state.fed_by or state.listed) and self._must_wait(state, event.eff):
             self._park(state, event)
         else:
@@ -250,6 +287,32 @@ class Partition:
                 heapq.heappush(self.ready, state.customer)
         elif state.waits_for or state.arrived:
             self._park(state, event)
+
+    def _erase(self, event: Envelope) -> None:
+        """Forget a customer, or a pointer: of who was merged, each name is erased by an order of its own. All that
+        goes through him until then goes first."""
+        state, fate = self.states.change(event.customer), "accepted"
+        if state.passing or self._must_wait(state, event.eff):
+            self._park(state, event)
+            return
+        if state.moved_to == ERASED:
+            fate = "duplicate"
+        else:
+            if state.moved_to is None:
+                self.fold.end(state, event)
+            self.states.erase(event.customer, event.at)
+        if event.source != "identity":
+            self.on_accepted(event, fate)
+
+    def _after_erasure(self, state: CustomerState, event: Envelope) -> None:
+        """An erased id stays erased; an identifier may be used again, for what happens from then on."""
+        if event.type == lists.ANSWER:
+            return
+        if is_known(state.customer) or event.at <= state.forgotten:
+            self.on_accepted(event, "ignored")
+        else:
+            self.states.begin(CustomerState(STATE_VERSION, state.customer, forgotten=state.forgotten))
+            self._apply_to_customer(event)
 
     def _forward(self, event: Envelope, customer: str) -> None:
         """An event goes to another customer, here or elsewhere, at its own time."""
@@ -392,7 +455,11 @@ class Partition:
 
     def _merge(self, event: Envelope) -> None:
         state = self.states.change(event.customer)
-        if event.type == "merge.out":
+        if state.moved_to == ERASED:
+            if event.type == "merge.out":  # the other side waits
+                _, carried = merge.leave(CustomerState(STATE_VERSION, state.customer), event)
+                self._forward(carried, carried.customer)
+        elif event.type == "merge.out":
             self._leave(state, event)
         elif state.moved_to is not None and event.data["from"] != state.moved_to:
             self._pass_on(state, event, state.moved_to)
@@ -433,6 +500,13 @@ class Partition:
 
     def _pass_on(self, pointer: CustomerState, event: Envelope, target: str) -> None:
         """A merge with a customer who is another's by now."""
+        merge_id = event.data["merge"]
+        if merge_id in pointer.passing:
+            pointer.passing.remove(merge_id)
+            if pointer.customer in self.waits and not pointer.passing:
+                heapq.heappush(self.ready, pointer.customer)
+        else:
+            pointer.passing.append(merge_id)
         event.customer = target
         if event.type == "merge.in" and "fed_by" in event.data:
             self.forwarding.follows(pointer, event)

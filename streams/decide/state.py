@@ -18,6 +18,8 @@ STATE_VERSION = 3
 """Version 1 had no wake before it. Version 3 adds fields at the ends of rows: discounts, currencies and
 values of purchases, segments, what caps count by, regions, experiments, promises, receipt and reasons of returns, and
 what was done on the web; in older states they have their defaults."""
+ERASED = "\x00erased"
+"""``moved_to`` of who was erased: what names him goes to nobody. Such a state is in memory only."""
 NO_WAKE = b"\x80"
 """Values from here on begin with MessagePack at once: its arrays begin with a byte that no wake begins with."""
 DAY_MS = 86_400_000
@@ -334,6 +336,14 @@ class CustomerState(_Row, dict=True):
     """``brand|cart id`` -> when a cart last ended, for ``CART_KEPT_MS``: it may become one with another's."""
     listed: dict[str, Listed] = msgspec.field(default_factory=dict)
     """``brand|campaign|episode|step`` -> the message that waits for a place on a list; its timer is the answer's."""
+    passing: list[str] = msgspec.field(default_factory=list)
+    """Merges passed on to whom this customer became, of which one half (expectation or state) is still to come."""
+    forgotten: int = -1
+    """Of an identifier that was erased: what happened until then is left out."""
+    consent_sources: dict[str, str] = msgspec.field(default_factory=dict)
+    """As ``consents``: where a word came from, unless from the CRM or a channel's feedback."""
+    confirmed: dict[str, int] = msgspec.field(default_factory=dict)
+    """As ``consents``: when a grant was last confirmed by double opt-in."""
 
     @property
     def derived(self) -> dict[Any, Any]:

@@ -26,6 +26,10 @@ class StateCache:
         self._encoded += size - self._sizes.get(customer, 0)
         self._sizes[customer] = size
 
+    def forget(self, customer: str) -> None:
+        """A customer's state is in memory no more."""
+        self._encoded -= self._sizes.pop(customer, 0)
+
     def trim(self, live: dict[str, CustomerState], used: Iterable[str]) -> None:
         """Take states out of ``live``, those of ``used`` last. All must be in the table as they are."""
         if self._encoded <= self._encoded_max:

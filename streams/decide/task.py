@@ -20,9 +20,10 @@ from streams.decide.partition import Partition
 from streams.decide.product_news import News
 from streams.decide.records import Made
 from streams.decide.rules import BROADCAST
-from streams.decide.state import NO_WAKE, STATE_VERSION, CustomerState, decode_state, encode_state, wake_of
+from streams.decide.state import ERASED, NO_WAKE, STATE_VERSION, CustomerState, decode_state, encode_state, wake_of
 from streams.decide.state_cache import StateCache
 from streams.decide.watchers import Watchers
+from streams.erasure import hasher
 from streams.ordered import OrderedTask, Position, mark_records
 from streams.progress import BEGINNING, TELL_MS, Counts, progress_record
 from streams.reorder import ReorderBuffer, key_of
@@ -38,6 +39,8 @@ WATCHER = b"p|"
 """Keys of ``Watchers``: brand, product, number of the bucket."""
 LISTS_TELL_MS = 60_000
 """Between two ticks, lists hear how far everything is decided when it is so much further."""
+ERASURE = b"e|"
+"""Keys of who was erased: the hash of his name. Value: ``occurred_at`` of the erasure."""
 _NEVER = wake_bytes(NEVER)
 
 _encoder = msgspec.json.Encoder()
@@ -56,7 +59,9 @@ class DecideTask(OrderedTask):
         cache_bytes_max: int = 128 * 1_048_576,
         spill_dir: Path | None = None,
         wakes_max: int = WAKES_MAX,
+        hash_key: str = "",
     ) -> None:
+        """``hash_key``: of the hashes that are kept of erased customers."""
         super().__init__("customer-events", partition, ("intake", "identity"))
         self.partitions = partitions
         self.prefix = prefix
@@ -65,6 +70,8 @@ class DecideTask(OrderedTask):
         self._cache = StateCache(cache_bytes_max)
         self._table: Table = MemoryTable()
         self._customers = 0
+        self._erasures = 0
+        self._hash = hasher(hash_key)
         self._waits: dict[str, int] = {}
         """``Partition.waits`` as the table has it."""
         self._told_until = BEGINNING
@@ -79,6 +86,7 @@ class DecideTask(OrderedTask):
             Alarms(wakes_max),
             Watchers(self._fetch_watchers),
             Forwarding(partial(partition_of, partitions=partitions), partition),
+            self._erased_at,
         )
         self._fold.on_accepted = self._count
         self._fold.fold.sources = self.clock
@@ -125,6 +133,7 @@ class DecideTask(OrderedTask):
             "heard": self._fold.forwarding.heard,
             "told_lists": self._told_lists,
             "state_version": STATE_VERSION,
+            "erasures": self._erasures,
         }
 
     def restore(self, table: Table, position: Position | None) -> None:
@@ -152,6 +161,7 @@ class DecideTask(OrderedTask):
             self._customers = extra["customers"]
         else:
             self._load_version_1()
+        self._erasures = extra.get("erasures", 0)
         self._fold.forwarding.heights = extra.get("forwards", {})
         self._fold.forwarding.heard = extra.get("heard", {})
         self._told_lists = extra.get("told_lists")
@@ -228,6 +238,10 @@ class DecideTask(OrderedTask):
         """Encode what has changed; then forget what the table has: the longest unchanged states, and far wakes."""
         states = self._fold.states
         live, dirty = states.live, states.dirty
+        self._collect_erasures(effects)
+        for customer in [customer for customer in dirty if live[customer].moved_to == ERASED]:
+            del live[customer], dirty[customer]
+            self._cache.forget(customer)
         for customer in dirty:
             value = encode_state(live[customer])
             effects.state.append((CUSTOMER + customer.encode(), value))
@@ -240,6 +254,22 @@ class DecideTask(OrderedTask):
         states.new.clear()
         states.fetched = 0
         effects.wakes_from = self._fold.alarms.settle()
+
+    def _collect_erasures(self, effects: Effects) -> None:
+        """Of who was erased the table keeps a hash."""
+        states = self._fold.states
+        for customer, at in states.erasures.items():
+            key = ERASURE + self._hash(customer).encode()
+            self._erasures += self._erased_at(customer) is None
+            effects.state += [(CUSTOMER + customer.encode(), None), (key, b"%d" % at)]
+        self._customers -= states.gone
+        states.gone = 0
+        states.erasures.clear()
+
+    def _erased_at(self, customer: str) -> int | None:
+        """When a customer was erased; None: he was not."""
+        value = self._table.get(ERASURE + self._hash(customer).encode()) if self._erasures else None
+        return None if value is None else int(value)
 
     def _collect_waits(self, effects: Effects) -> None:
         waits, stored = self._fold.waits, self._waits

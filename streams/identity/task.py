@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ import msgspec
 
 from schemas.envelope import Envelope
 from streams import metrics
+from streams.erasure import hasher
+from streams.identity.families import Families
 from streams.identity.table import IdentityTable, Link
 from streams.ordered import OrderedTask, Position, mark_records
 from streams.progress import BEGINNING, TELL_MS, Counts, progress_record
@@ -23,16 +25,15 @@ CACHE_MAX = 100_000
 """Decoded links kept in memory, some 200 bytes each; beyond it they are decoded again when they are needed."""
 
 _encoder = msgspec.msgpack.Encoder()
+_json = msgspec.json.Encoder()
 _decoder = msgspec.msgpack.Decoder(Link)
 
 
 class IdentityFold:
     """Events in the order of their effective time through the identity table."""
 
-    def __init__(
-        self, waiting: ReorderBuffer | None = None, fetch: Callable[[str], Link | None] = lambda identifier: None
-    ) -> None:
-        self.table = IdentityTable(fetch)
+    def __init__(self, waiting: ReorderBuffer | None = None, table: IdentityTable | None = None) -> None:
+        self.table = IdentityTable() if table is None else table
         self.through: tuple[Any, ...] = (BEGINNING,)
         self.outgoing: list[Envelope] = []
         """Events for ``customer-events`` since it was last emptied."""
@@ -73,13 +74,21 @@ class IdentityTask(OrderedTask):
     """One partition number of identity."""
 
     def __init__(
-        self, partition: int, partitions: int, spill_dir: Path | None = None, cache_max: int = CACHE_MAX
+        self,
+        partition: int,
+        partitions: int,
+        spill_dir: Path | None = None,
+        cache_max: int = CACHE_MAX,
+        hash_key: str = "",
     ) -> None:
+        """``hash_key``: of the hashes that are kept of erased names."""
         super().__init__("identity-events", partition, ("intake",))
         self.partitions = partitions
         self._cache_max = cache_max
         self._table: Table = MemoryTable()
-        self._fold = IdentityFold(ReorderBuffer(directory=spill_dir), self._fetch)
+        self._families = Families(lambda key: self._table.get(key), hasher(hash_key))
+        links = IdentityTable(self._fetch, self._families, lambda name: partition_of(name, partitions) == partition)
+        self._fold = IdentityFold(ReorderBuffer(directory=spill_dir), links)
         self._told: dict[str, int] = {}
         self._mark_due = False
 
@@ -100,10 +109,24 @@ class IdentityTask(OrderedTask):
         return self._fold.through
 
     def restore(self, table: Table, position: Position | None) -> None:
-        """The table: identifier -> link."""
+        """The table: identifier -> link, and what ``Families`` keeps."""
         self._table = table
         if position is not None:
             self._fold.through = tuple(position.through)
+            if "erasures" in position.extra:
+                self._families.count = position.extra["erasures"]
+            else:
+                self._enter_all(table)
+
+    def extra(self) -> dict[str, Any]:
+        """See ``OrderedTask``."""
+        return {"erasures": self._families.count}
+
+    def _enter_all(self, table: Table) -> None:
+        """Earlier releases did not list identifiers by customer; of merged ids each partition learns its own."""
+        for key, value in table.scan(b""):
+            if b":" in key and (customer := _decoder.decode(value).customer) is not None:
+                self._families.enter(customer, key.decode())
 
     def tick(self, now_ms: int, caught_up: frozenset[str]) -> None:
         """See ``OrderedTask``. A mark is due too: live at most one a tick says less than that a while has passed."""
@@ -112,7 +135,7 @@ class IdentityTask(OrderedTask):
 
     def changed(self) -> bool:
         """See ``OrderedTask``."""
-        return bool(self._fold.outgoing or self._fold.table.dirty) or self._moved(self._until())
+        return bool(self._fold.outgoing or self._fold.table.dirty or self._families.dirty) or self._moved(self._until())
 
     def collect(self, effects: Effects) -> None:
         """See ``OrderedTask``. The mark goes last: what it calls complete lies before it."""
@@ -124,8 +147,15 @@ class IdentityTask(OrderedTask):
         self._fold.outgoing.clear()
         table = self._fold.table
         for identifier in table.dirty:
-            effects.state.append((identifier.encode(), _encoder.encode(table.links[identifier])))
+            link = table.links.get(identifier)
+            effects.state.append((identifier.encode(), None if link is None else _encoder.encode(link)))
         table.dirty.clear()
+        effects.state += self._families.dirty.items()
+        self._families.dirty.clear()
+        for name_hash, at in self._families.erasures:
+            number = partition_of(name_hash, self.partitions)
+            effects.records.append(Out("erasures", number, name_hash.encode(), _json.encode({"erased_at": at})))
+        self._families.erasures.clear()
         for identifier in list(islice(table.links, max(0, len(table.links) - self._cache_max))):
             del table.links[identifier]
         self._mark(effects)

@@ -12,7 +12,7 @@ from typing import Any
 from schemas.base import MINOR_UNITS, to_ms
 from schemas.campaigns import CampaignRecord
 from schemas.catalog import CatalogItem, Price
-from schemas.customers import CustomerErased, CustomerMerged, CustomerProfile, FeedbackEvent
+from schemas.customers import CRM, Consent, CustomerErased, CustomerMerged, CustomerProfile, FeedbackEvent
 from schemas.orders import (
     OrderCancelled,
     OrderChanged,
@@ -174,6 +174,20 @@ def _search(event: SearchPerformed) -> Data:
     return {"session": event.session_id, "query": event.query, "results": event.results}
 
 
+def _consent(consent: Consent) -> Data:
+    data: Data = {
+        "channel": consent.channel,
+        "purpose": consent.purpose,
+        "granted": consent.status == "granted",
+        "at": to_ms(consent.at),
+    }
+    if consent.source != CRM:
+        data["source"] = consent.source
+    if consent.confirmed_at is not None:
+        data["confirmed"] = to_ms(consent.confirmed_at)
+    return data
+
+
 def _profile(event: CustomerProfile) -> Data:
     return {
         "registered": None if event.registered_at is None else to_ms(event.registered_at),
@@ -186,10 +200,7 @@ def _profile(event: CustomerProfile) -> Data:
         "preferred": event.preferred_channels,
         "company": event.company,
         "region": event.region,
-        "consents": [
-            {"channel": c.channel, "purpose": c.purpose, "granted": c.status == "granted", "at": to_ms(c.at)}
-            for c in event.consents
-        ],
+        "consents": [_consent(c) for c in event.consents],
         "reach": [{"channel": p.channel, "reachable": p.reachable} for p in event.contact_points],
     }
 

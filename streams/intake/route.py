@@ -16,7 +16,7 @@ LINKING = frozenset({"customer.identified", "order.placed", "pos.receipt", "cust
 RETURNS = ("return.requested", "return.received", "return.rejected", "refund.issued")
 BROADCAST_SOURCES = frozenset({"catalog", "campaigns"})
 TO_ALL = "*"
-"""Customer of a broadcast event: it goes to every partition."""
+"""Customer of a broadcast event: it goes to every partition. Of identity these are the CRM's merges and erasures."""
 
 Routed = tuple[str, Envelope]
 """(topic, envelope); the key is the envelope's customer."""
@@ -53,13 +53,18 @@ def route(source: str, event: Any, data: Data, at: int, eff: int) -> list[Routed
     customer: str | None = event.customer_id
     if customer is None:
         return [_unknown(envelope, weaker)]
+    if kind == "customer.erased":
+        envelope.data = {"customer": customer}
+        return [("identity-events", envelope)]
     envelope.customer = customer
     routed = [("customer-events", envelope)]
     if kind in LINKING:
         for name, value in weaker:
             routed.append(("identity-events", _order(envelope, "identity.link", f"{name}:{value}", customer)))
     elif kind == "customer.merged":
-        routed.append(("identity-events", _order(envelope, kind, f"customer:{data['merged']}", customer)))
+        order = _order(envelope, kind, TO_ALL, customer)
+        order.data["merged"] = data["merged"]
+        routed.append(("identity-events", order))
     return routed
 
 

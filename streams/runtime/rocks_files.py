@@ -148,4 +148,7 @@ def _options(memory_mb: int) -> Options:
     )
     options.set_max_total_wal_size(LOG_BYTES_MAX)
     options.set_keep_log_file_num(2)
+    options.set_max_manifest_file_size(
+        1
+    )  # it names keys: a new one at each change of files, without those of old files
     return options

@@ -43,8 +43,9 @@ class ShadowTask(DecideTask):
         campaigns: CampaignSet,
         cache_bytes_max: int = 128 * 1_048_576,
         spill_dir: Path | None = None,
+        hash_key: str = "",
     ) -> None:
-        super().__init__(partition, partitions, prefix, cache_bytes_max, spill_dir)
+        super().__init__(partition, partitions, prefix, cache_bytes_max, spill_dir, hash_key=hash_key)
         self._campaigns = campaigns
         self._since: int | None = None
         """From this time on it decides under campaigns of its own; it is in the position record."""

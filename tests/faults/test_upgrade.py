@@ -56,6 +56,10 @@ SINCE = {
     "CustomerState.sessions": 3,
     "CustomerState.cart_ends": 3,
     "CustomerState.listed": 3,
+    "CustomerState.passing": 3,
+    "CustomerState.forgotten": 3,
+    "CustomerState.consent_sources": 3,
+    "CustomerState.confirmed": 3,
 }
 """Fields that came with a later version than the first."""
 LATER = 99

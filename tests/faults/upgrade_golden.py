@@ -21,7 +21,8 @@ import msgspec
 from schemas.topics import STAGES
 from streams.campaigns import known_brands, records
 from streams.decide.state import STATE_VERSION, CustomerState, decode_state
-from streams.decide.task import CUSTOMER, RULE, WAIT, WATCHER
+from streams.decide.task import CUSTOMER, ERASURE, RULE, WAIT, WATCHER
+from streams.identity.families import ERASED, OWNED
 from streams.identity.table import Link
 from streams.ordered import POSITION_KEY, Position
 from streams.replay.files import SOURCES
@@ -149,13 +150,15 @@ def meaning(stage: str, key: bytes, value: bytes) -> Any:
         return (
             msgspec.msgpack.decode(value) if stage == "intake" else named(msgspec.msgpack.decode(value, type=Position))
         )
+    if stage == "identity" and key.startswith((OWNED, ERASED)):
+        return msgspec.msgpack.decode(value)
     if stage == "identity":
         return named(msgspec.msgpack.decode(value, type=Link))
     if key.startswith(RULE):
         return json.loads(value)
     if key.startswith(WATCHER):
         return msgspec.msgpack.decode(value)
-    if key.startswith(WAIT):
+    if key.startswith((WAIT, ERASURE)):
         return int(value)
     return named(decode_state(value))
 

@@ -41,6 +41,11 @@ PRESENT = _named("present", 2)
 """His state has come, before the survivor could take it."""
 GONE = _named("gone", 2)
 """Was merged into MAIN long ago."""
+ABSENT_TOO = next(
+    name for n in range(99) if partition_of(name := f"absent-too{n}", PARTITIONS) == HELD_UP and name != ABSENT
+)
+"""Is merged into who has been merged away himself; his state is on its way through that one."""
+ERASED = "erased-one"
 CIRCLE = ("c-once", "c-twice")
 """The first was merged into the second, and then the second into the first."""
 
@@ -116,6 +121,8 @@ class Story:
             company=True,
             loyalty_cards=["card-main"],
         )
+        for consent in tell.sources["customers"][-1]["consents"]:
+            consent |= {"source": "till s1", "confirmed_at": rfc3339(START + 2 * HOUR)}
         for number, day in enumerate((1, 12, 24, 100, 150, 170)):
             tell.order(START + day * DAY, {"mug": 2, "pot": 1}, f"o-{day}", **who)
             tell.of_order("delivered", START + (day + 2) * DAY, f"o-{day}", **who)
@@ -174,6 +181,8 @@ class Story:
         self.before.merged(START + 161 * DAY, *CIRCLE)
         self.before.merged(START + 162 * DAY, *reversed(CIRCLE))
         self.before.order(START + 165 * DAY, {"cup": 2}, "o-forwarded", customer_id=GONE)
+        self.before.profile(START + 17 * DAY, ABSENT_TOO)
+        self.during.merged(HELD_UP_FROM + 12 * HOUR, ABSENT_TOO, PRESENT)
         self.during.merged(HELD_UP_FROM + 10 * HOUR, ABSENT, SURVIVOR)
         self.during.merged(HELD_UP_FROM + 11 * HOUR, PRESENT, SURVIVOR)
         self.during.cart(HELD_UP_FROM + 12 * HOUR, {"cup": 2}, "k-parked", customer_id=SURVIVOR, device_id="d1")
@@ -191,6 +200,9 @@ class Story:
         self.before.identified(START + 188 * DAY, PRESENT, device_id="shared")
         self.before.receipt(START + 188 * DAY, {"cup": 1}, 31, status="training", customer_id=MAIN)
         self.before.add("orders", "order.gone", START + 188 * DAY)
+        self.before.identified(START + 180 * DAY, ERASED, anonymous_id="again")
+        self.before.erased(START + 181 * DAY, ERASED)
+        self.before.cart(START + 182 * DAY, {"pot": 1}, "k-again", anonymous_id="again")
 
     def _evening(self) -> None:
         """Carts whose reminders wait at the cut: for the hold window of a slot, for the morning, for their time."""

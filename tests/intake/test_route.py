@@ -75,7 +75,13 @@ def test_a_merge_order_goes_to_identity_too() -> None:
     record = event(GOOD["customers"], type="customer.merged", merged_id="c2", consents=None, contact_points=None)
     (_, own), (topic, order) = routed("customers", record)
     assert (own.customer, own.type) == ("c1", "customer.merged")
-    assert (topic, order.customer, order.data) == ("identity-events", "customer:c2", {"customer": "c1"})
+    assert (topic, order.customer, order.data) == ("identity-events", TO_ALL, {"customer": "c1", "merged": "c2"})
+
+
+def test_an_erasure_goes_to_every_partition_of_identity_and_nowhere_else() -> None:
+    record = event(GOOD["customers"], type="customer.erased", consents=None, contact_points=None)
+    ((topic, order),) = routed("customers", record)
+    assert (topic, order.customer, order.data) == ("identity-events", TO_ALL, {"customer": "c1"})
 
 
 @pytest.mark.parametrize(

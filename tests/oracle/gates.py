@@ -33,11 +33,16 @@ def refusal(
     if campaign.markets and market not in campaign.markets:
         return "market_excluded", None, items
     consents = {channel: profile.consent(brand, channel, campaign.purpose) for channel in channels}
-    consented = [channel for channel in channels if consents[channel] == "granted"]
+    granted = [channel for channel in channels if consents[channel] == "granted"]
+    of_market = rules.markets[market].double_opt_in if market in rules.markets else None
+    double = campaign.purpose != "service" and (rules.double_opt_in if of_market is None else of_market)
+    consented = [c for c in granted if not double or profile.is_confirmed(brand, c, campaign.purpose, now)]
     channel = next((channel for channel in consented if profile.reachable(channel)), None)
     if channel is None:
         if consented:
             return "unreachable", None, items
+        if granted:
+            return "consent_unconfirmed", None, items
         return ("consent_withdrawn" if "withdrawn" in consents.values() else "no_consent"), None, items
     content = content_of(campaign, customer)
     if (content.markets and market not in content.markets) or profile.language(brand, rules, content) is None:

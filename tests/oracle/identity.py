@@ -60,6 +60,13 @@ class Registry:
         self.was_merged: set[str] = set()
         self.given_by: dict[str, tuple[int, str]] = {}
         """(at, event id) of the latest link of each identifier."""
+        self.given_to: dict[str, set[str]] = {}
+        """Customer -> every identifier that was ever given to him, by the id under which it was."""
+        self.same: dict[str, frozenset[str]] = {}
+        """CRM customer -> all who are the same."""
+        self.erased: set[str] = set()
+        self.erased_at: dict[str, int] = {}
+        """Identifier -> when it was erased: what happened until then is left out while it belongs to nobody else."""
 
     def survivor(self, customer: str) -> str:
         """The CRM customer that goes on for this one."""
@@ -70,11 +77,14 @@ class Registry:
     def customer_of(self, event: Event) -> str | None:
         """The customer an event belongs to now."""
         if event.record.get("customer_id"):
-            return self.survivor(event.record["customer_id"])
+            known = event.record["customer_id"]
+            return None if known in self.erased else self.survivor(known)
         names = identifiers(event.record)
         if not names:
             return None
         owner = self.owner.get(names[0])
+        if owner is None and event.at <= self.erased_at.get(names[0], -1):
+            return None
         return names[0] if owner is None else self.survivor(owner)
 
     def link(self, event: Event) -> list[Becomes]:
@@ -82,6 +92,8 @@ class Registry:
 
         Several identifiers of one event go in the order of their names.
         """
+        if event.record["customer_id"] in self.erased:
+            return []
         customer = self.survivor(event.record["customer_id"])
         steps: list[Becomes] = []
         for name in sorted(links_of(event)):
@@ -89,14 +101,31 @@ class Registry:
                 steps.append(Becomes(event.eff, name, customer))
             if (event.at, event.id) > self.given_by.get(name, (-1, "")):
                 self.owner[name], self.given_by[name] = customer, (event.at, event.id)
+                self.given_to.setdefault(event.record["customer_id"], set()).add(name)
         return steps
+
+    def family(self, customer: str) -> frozenset[str]:
+        """Everybody whom orders of the CRM made the same as this customer."""
+        return self.same.get(customer, frozenset({customer}))
+
+    def erase(self, event: Event) -> None:
+        """All who are the same are erased for good; what was ever given to them belongs to nobody, unless it has gone
+        to somebody else."""
+        gone = self.family(event.record["customer_id"])
+        self.erased |= gone
+        for name in {name for customer in gone for name in self.given_to.get(customer, ())}:
+            self.erased_at[name] = max(event.at, self.erased_at.get(name, event.at))
+            if self.owner.get(name) in gone:
+                del self.owner[name], self.given_by[name]
 
     def merge(self, event: Event) -> list[Becomes]:
         """A CRM order makes one customer of two. Of several for one merged id the first counts; in a circle the one who
         had been merged into the merged id itself takes all."""
         target, source = event.record["customer_id"], event.record["merged_id"]
-        if source in self.was_merged or source == target:
+        if source in self.was_merged or source == target or {source, target} & self.erased:
             return []
+        both = self.family(source) | self.family(target)
+        self.same |= dict.fromkeys(both, both)
         self.was_merged.add(source)
         if self.survivor(target) == source:
             last = target
@@ -122,3 +151,5 @@ def resolved(events: Sequence[Event]) -> Iterable[Step]:
         if event.type == "customer.merged":
             yield from registry.merge(event)
         yield Belongs(event, registry.customer_of(event))
+        if event.type == "customer.erased":
+            registry.erase(event)

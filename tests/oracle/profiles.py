@@ -48,6 +48,12 @@ class Profile:
         word = _consent(self.history, brand, channel, purpose)
         return word[1] if word else None
 
+    def is_confirmed(self, brand: str, channel: str, purpose: str, now: int) -> bool:
+        """Whether the grant that counts was confirmed after it was given, and before now."""
+        word = _consent(self.history, brand, channel, purpose)
+        confirmed = _confirmed(self.history, brand, channel, purpose)
+        return word is not None and confirmed is not None and word[0] <= confirmed <= now
+
     def reachable(self, channel: str) -> bool:
         """Whether the customer can be reached; no word: not."""
         return bool(_reach(self.history, channel))
@@ -126,6 +132,27 @@ def _consent(history: Sequence[Event | Absorbed], brand: str, channel: str, purp
             words = [*([current] if current else []), *_words(entry, brand, channel, purpose)]
             current = max(words, default=None)
     return current
+
+
+def _confirmed(history: Sequence[Event | Absorbed], brand: str, channel: str, purpose: str) -> int | None:
+    """The last confirmation of a grant. Of two who became one and both spoke of it, both have to have confirmed."""
+    latest: int | None = None
+    for number, entry in enumerate(history):
+        if isinstance(entry, Absorbed):
+            theirs = _confirmed(entry.history, brand, channel, purpose)
+            if _consent(entry.history, brand, channel, purpose) is None:
+                continue
+            if _consent(history[:number], brand, channel, purpose) is None:
+                latest = theirs
+            else:
+                latest = None if latest is None or theirs is None else max(latest, theirs)
+        elif entry.type in PROFILE_TYPES and entry.brand == brand:
+            for consent in entry.record.get("consents", ()):
+                named = (consent["channel"], consent.get("purpose", "marketing")) == (channel, purpose)
+                if named and consent["status"] == "granted" and consent.get("confirmed_at"):
+                    moment = parse_ms(consent["confirmed_at"])
+                    latest = moment if latest is None else max(latest, moment)
+    return latest
 
 
 def _reach(history: Sequence[Event | Absorbed], channel: str) -> bool | None:

@@ -165,8 +165,7 @@ class Walk:
                 self._record(customer, candidate.key, "suppressed", "erased", candidate.due, candidate.channel)
         for key, listed in customer.listed.items():
             self._record(customer, key, "suppressed", "erased", listed.candidate.due, None)
-        forgotten = self.customers[customer.name] = Customer(customer.name)
-        forgotten.seen = customer.seen
+        del self.customers[customer.name]
 
     # --- timers -----------------------------------------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ PROFILE_DETAILS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("email_domain", ("ox.ac.uk", "example.com")),
     ("preferred_channels", (["push"], ["email", "push"])),
 )
+CONFIRMED_AFTER = (0, 0, HOUR, 3 * DAY, -1)
+"""When a grant is confirmed, after it was given; not every one is."""
 
 
 class Story:
@@ -246,6 +248,8 @@ class Story:
         for consent in record["consents"]:
             if choose.chance(5):
                 consent["status"] = "withdrawn"
+            if (number := self.written.count % 8) < len(CONFIRMED_AFTER):
+                consent["confirmed_at"] = rfc3339(at + CONFIRMED_AFTER[number])
 
     def word_of_channel(self, person: str, at: int) -> None:
         choose = self.choose

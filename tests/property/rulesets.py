@@ -198,6 +198,7 @@ def _rules(choose: Chooser, name: str) -> BrandRules:
         "lifecycle": _lifecycle(choose),
         "rfm": {"recency": ["1d", "5d", "10d", "30d"], "frequency": [1, 2, 3, 5], "monetary": ["10", "20", "40", "90"]},
     }
+    fields["double_opt_in"] = (fields["in_flight"], fields["hold_window"]) in (("1d", "1h"), ("0s", "0s"))
     if choose.chance(40):
         fields["markets"] = {market: _market(choose) for market in choose.some_of(MARKETS, 1)}
     return brand(name, **fields)
@@ -216,4 +217,5 @@ def _lifecycle(choose: Chooser) -> dict[str, Any]:
 
 
 def _market(choose: Chooser) -> dict[str, Any]:
-    return {"zone": choose.one_of((None, *ZONES)), "language": choose.one_of((None, "en", "de-AT"))}
+    fields = {"zone": choose.one_of((None, *ZONES)), "language": choose.one_of((None, "en", "de-AT"))}
+    return fields | ({"double_opt_in": fields["language"] is None} if fields["zone"] is None else {})

@@ -1,0 +1,63 @@
+"""Every place that may hold a person, and when an erasure has left it: a table made from the topic catalogue."""
+
+from __future__ import annotations
+
+from schemas.topics import COMPACTED_WITHIN_MS, DAY_MS, INPUTS, SEGMENT_MS, TOPICS, Topic
+from streams.docs.markdown import code, table
+from streams.runtime.rocks import COMPACT_AFTER_MS
+from streams.settings import Settings
+
+HOUR_MS = 3_600_000
+NOBODY = frozenset({"catalog", "campaigns", "control", "campaign-history", "progress", "intake-changelog"})
+"""Topics in which no person is."""
+HASHES = "erasures"
+
+
+def stores() -> str:
+    """A row for each store: what it holds of a person, and the time after which nothing of it is left."""
+    rewrite = Settings.model_fields["erasure_rewrite_s"].default
+    rows = [_row(topic) for topic in TOPICS.values()]
+    rows += [
+        (
+            "the workers' memory and their RocksDB (`state_dir`)",
+            "links, customers' states",
+            f"values at once; bytes within {COMPACT_AFTER_MS // HOUR_MS} hours of work, then compacted",
+        ),
+        (
+            "the sink's DuckDB file",
+            "events, decisions, feedback, quarantined records",
+            f"rows with the sink's next batch; bytes within {rewrite / 3600:g} hours (`erasure_rewrite_s`): the file "
+            "is rewritten",
+        ),
+        ("snapshots", "as the DuckDB file", "as its bytes: older snapshots are dropped when the file is rewritten"),
+        ("Parquet", "nothing", "Cuepoint writes none"),
+    ]
+    return table(("store", "what it holds of a person", "when an erasure has left it"), rows)
+
+
+def _row(topic: Topic) -> tuple[str, str, str]:
+    days = (topic.retention_ms + SEGMENT_MS) // DAY_MS
+    if topic.name in NOBODY:
+        return code(topic.name), "nothing", "-"
+    if topic.name == HASHES:
+        return code(topic.name), "keyed hashes of names, no name", "stays: it is what keeps the person out"
+    if topic in INPUTS:
+        what = f"records of its owner ({topic.owner})"
+        return (
+            code(topic.name),
+            what,
+            f"the owner's to delete at the source; here after {days} days (as below)",
+        )
+    if topic.cleanup == "compact":
+        within = COMPACTED_WITHIN_MS // DAY_MS
+        return (
+            code(topic.name),
+            "links" if topic.name.startswith("identity") else "customers' states",
+            f"deleted at once; values cleaned within {within} day (`max.compaction.lag.ms`), the keys of the deletions "
+            f"after {within} more (`delete.retention.ms`) with the next cleaning, within {3 * within} days",
+        )
+    return (
+        code(topic.name),
+        "records by customer id",
+        f"after {days} days (retention, and the day that a segment is written)",
+    )
