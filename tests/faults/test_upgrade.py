@@ -63,9 +63,9 @@ SINCE = {
 }
 """Fields that came with a later version than the first."""
 LATER = 99
+"""A version that no release has."""
 NEVER = -1
 """A time that nothing is known of."""
-"""A version that no release has."""
 
 
 @pytest.mark.parametrize("name", VERSIONS)

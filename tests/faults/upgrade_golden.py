@@ -147,14 +147,13 @@ def resumed(tables: Tables, kept: dict[Place, list[Record]]) -> Run:
 def meaning(stage: str, key: bytes, value: bytes) -> Any:
     """What a changelog record says, for people."""
     if key == POSITION_KEY:
-        return (
-            msgspec.msgpack.decode(value) if stage == "intake" else named(msgspec.msgpack.decode(value, type=Position))
-        )
+        ordered = stage in ("identity", "decide")
+        return named(msgspec.msgpack.decode(value, type=Position)) if ordered else msgspec.msgpack.decode(value)
     if stage == "identity" and key.startswith((OWNED, ERASED)):
         return msgspec.msgpack.decode(value)
     if stage == "identity":
         return named(msgspec.msgpack.decode(value, type=Link))
-    if key.startswith(RULE):
+    if stage == "capacity" or key.startswith(RULE):
         return json.loads(value)
     if key.startswith(WATCHER):
         return msgspec.msgpack.decode(value)

@@ -56,8 +56,9 @@ def campaigns() -> CampaignSet:
     all_held, push_first = {"percent": 100}, own | {"channels": ["push", "email"]}
     rhythm = {"min_purchases": 2, "at_least": "5d"}
     cart_options = {"rearm_after": "1d", "min_value": "5.00"}
+    code = {"kind": "percent", "value": "5", "pool": "vouchers"}
     content = (
-        campaign("cart_abandoned", after=["4h", "2d"], options=cart_options, category="reminder", **own),
+        campaign("cart_abandoned", after=["4h", "2d"], options=cart_options, category="reminder", offer=code, **own),
         campaign("review_request", after=["7d"], purpose="review", **push_first),
         campaign("second_purchase", after=["7d", "20d"], options={"window": "30d"}, **own),
         campaign("reactivation", after=["0s", "14d"], options=rhythm, holdout=all_held, **own),
@@ -78,9 +79,19 @@ def campaigns() -> CampaignSet:
     rules: dict[str, Any] = {"hold_window": "2h", "in_flight": "1h", "language": "en", "zone": ZONE}
     rules["segments"] = [{"id": "buyer", "name": "Buyers of the year", "value_min": "60"}]
     quiet = [{"channel": "*", "start": "22:00", "end": "08:00"}]
-    caps = [{"channel": "*", "max": 6, "per": "7d"}]
+    caps = [{"channel": "*", "max": 9, "per": "7d"}]
     rules["holdout"] = {"percent": "0.01"}
-    return CampaignSet(content, (brand("acme", quiet_hours=quiet, caps=caps, **rules), brand("zest", **rules)))
+    push = {
+        "closed_days": [{"channel": "push", "weekdays": ["monday"]}],
+        "lists": [_list("calls", "21:50", channel="push")],
+    }
+    acme = brand("acme", quiet_hours=quiet, caps=caps, **push, **rules)
+    two = [_list("letters", "20:30", channel="email"), _list("codes", "07:00", pool="vouchers", weekdays=["tuesday"])]
+    return CampaignSet(content, (acme, brand("zest", lists=two, **rules)))
+
+
+def _list(name: str, time: str, **takes: Any) -> dict[str, Any]:
+    return {"id": name, "max": 9, "times": [time], "zone": ZONE, **takes}
 
 
 class Story:
@@ -145,8 +156,10 @@ class Story:
         tell.back(START + 181 * DAY, None, "r-line", order_id="o-part", lines=listed, **who)
         for day, products in ((160, {"mug": 1}), (163, {"mug": 2}), (166, {"mug": 1, "lid": 1}), (185, {"lid": 4})):
             tell.cart(START + day * DAY + 9 * HOUR, products, "k-main", **who)
+        tell.cart(START + 185 * DAY, {"lid": 1}, "k-empty", **who)
         tell.cart(START + 186 * DAY, {}, "k-empty", **who)
         self._visits()
+        self._listed()
         tell.cart(START + 184 * DAY, {"pot": 1}, "k-zest", brand="zest", **who)
         tell.feedback(START + 185 * DAY + 16 * HOUR, "delivered", **who)
         tell.feedback(START + 186 * DAY, "bounced", "sms", **who)
@@ -168,6 +181,13 @@ class Story:
         tell.order(START + 182 * DAY, {"mug": 1}, "o-late", promised_at=rfc3339(START + 186 * DAY), **who)
         small = [{"product_id": "mug", "quantity": 1, "reason": "too small"}]
         tell.back(START + 183 * DAY, None, "r-small", "return.received", lines=small, **who)
+
+    def _listed(self) -> None:
+        """Messages with a place on a list, that wait at the cut for one on the next list, and for an open day."""
+        tell, who = self.before, {"customer_id": MAIN}
+        tell.cart(HELD_UP_FROM - 12 * HOUR, {"cup": 1}, "k-listed", brand="zest", **who)
+        tell.order(START + 180 * DAY, {"cup": 1}, "o-praised", **who)
+        tell.of_order("delivered", HELD_UP_FROM - 8 * DAY + 15 * HOUR, "o-praised", **who)
 
     def _merges(self) -> None:
         for number, name in enumerate((GONE, SURVIVOR, ABSENT, PRESENT)):
