@@ -162,7 +162,8 @@ def products_bought(state: CustomerState, brand: str) -> set[str]:
 
 
 def fold(state: CustomerState, now: int) -> None:
-    """Forget the lines of purchases older than ``LINES_KEPT_MS``, keeping whether they were kept; drop old returns."""
+    """Forget the lines of purchases older than ``LINES_KEPT_MS``, keeping whether they were kept; drop old returns.
+    While a return of the brand is open, the lines that it may concern stay."""
     horizon = now - LINES_KEPT_MS
     lines, old = 0, []
     for purchase in state.purchases.values():
@@ -170,6 +171,9 @@ def fold(state: CustomerState, now: int) -> None:
             lines += len(purchase.lines)
             if 0 <= purchase.at < horizon:
                 old.append(purchase)
+    if old and state.returns:
+        waiting = {back.brand for back in state.returns.values() if back.is_open and back.at >= horizon}
+        old = [purchase for purchase in old if purchase.brand not in waiting]
     if lines > LINES_MAX:
         old = _oldest_beyond(state, lines)
     for purchase in old:

@@ -83,3 +83,15 @@ def test_an_end_of_one_cart_after_the_decisions_about_both_ends_the_round_at_a_m
         "card:x k1/1 suppressed below_min_value",
         "card:x k1/2 suppressed below_min_value",
     ]
+
+
+@pytest.mark.parametrize("decided", [by_the_core, by_the_oracle])
+def test_a_return_refused_after_months_leaves_the_purchase_kept(decided: Callable[[Any, Any], list[str]]) -> None:
+    """It was open when the lines of so old a purchase would have been forgotten."""
+    history = History()
+    order = history.order(NIGHT, "a", customer_id="c1")
+    history.back(NIGHT + 90 * DAY, "a", "r1", "return.requested", order_id=order["order_id"], customer_id="c1")
+    history.back(NIGHT + 178 * DAY, "a", "r1", "return.rejected", order_id=order["order_id"], customer_id="c1")
+    history.cart(NIGHT + 240 * DAY, "a", customer_id="c2")
+    wanted = campaign("calendar", "day", "0s", options={"date": "2011-09-01"})
+    assert decided(history, wanted) == ["c1 c1/2011-09-01/1 suppressed no_consent"]
