@@ -78,6 +78,10 @@ def live(tmp_path_factory: pytest.TempPathFactory, campaigns: CampaignSet) -> Me
     return log
 
 
+READ = 0.8
+"""The share of the log that the live stage has read when a shadow begins."""
+
+
 def words(log: MemoryLog, topic: str) -> Counter[Word]:
     rows = (msgspec.json.decode(value) for value in log.values(topic))
     return Counter((row["decision_id"], row["outcome"], row["reason"], row["decided_at"]) for row in rows)
@@ -134,11 +138,11 @@ def written(log: MemoryLog, before: MemoryLog) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def halfway(live: MemoryLog) -> tuple[list[dict[bytes, bytes]], Counter[Word]]:
-    """The live state of each partition in the middle, and what was decided until then."""
+def on_its_way(live: MemoryLog) -> tuple[list[dict[bytes, bytes]], Counter[Word]]:
+    """The live state of each partition on its way, and what was decided until then."""
     states, decided, wrote = list[dict[bytes, bytes]](), Counter[Word](), set[str]()
     for number in range(SETTINGS.partitions):
-        log = read(live, 0.5)
+        log = read(live, READ)
         begun = copy(log)
         states.append(decide(log, number, lambda: DecideTask(number, 2, "memory")))  # noqa: B023
         decided += words(log, "decisions")
@@ -161,9 +165,9 @@ def test_begun_with_a_copy_of_the_live_state_it_decides_the_rest(
     crash_share: float,
     live: MemoryLog,
     campaigns: CampaignSet,
-    halfway: tuple[list[dict[bytes, bytes]], Counter[Word]],
+    on_its_way: tuple[list[dict[bytes, bytes]], Counter[Word]],
 ) -> None:
-    states, decided = halfway
+    states, decided = on_its_way
     log = shadows(live, states, campaigns, crash_share)
     rest = words(live, "decisions") - decided
     assert words(log, "shadow-decisions") == rest != Counter()
@@ -198,7 +202,7 @@ def since(table: dict[bytes, bytes]) -> int:
 
 
 def test_other_campaigns_come_into_force_where_it_begins(
-    live: MemoryLog, campaigns: CampaignSet, halfway: tuple[list[dict[bytes, bytes]], Counter[Word]]
+    live: MemoryLog, campaigns: CampaignSet, on_its_way: tuple[list[dict[bytes, bytes]], Counter[Word]]
 ) -> None:
     """One campaign is gone, another is new: before anything more is read, whoever waits for the one has a timer of the
     other. Started again it brings nothing into force any more, and remembers when it began."""
@@ -206,9 +210,9 @@ def test_other_campaigns_come_into_force_where_it_begins(
     def make() -> ShadowTask:
         return ShadowTask(0, 2, "memory", renamed(campaigns))
 
-    begun = halfway[0][0]
+    begun = on_its_way[0][0]
     waiting = timers(begun, "second-purchase")
-    table = decide(read(live, 0.5), 0, make, begun)
+    table = decide(read(live, READ), 0, make, begun)
     assert timers(table, "second-again") == waiting != set()
     rules = {key for key in table if key.startswith(RULE)} - begun.keys()
     assert [key.split(b"|")[1:4:2] for key in sorted(rules)] == [
