@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from schemas.topics import COMPACTED_WITHIN_MS, DAY_MS, INPUTS, SEGMENT_MS, TOPICS, Topic
+from schemas.topics import CATALOGUE, COMPACTED_WITHIN_MS, DAY_MS, INPUTS, SEGMENT_MS, Topic
 from streams.docs.markdown import code, table
 from streams.runtime.rocks import COMPACT_AFTER_MS
 from streams.settings import Settings
 
 HOUR_MS = 3_600_000
-NOBODY = frozenset({"catalog", "campaigns", "control", "campaign-history", "progress", "intake-changelog"})
+NOBODY = frozenset(
+    {"catalog", "campaigns", "control", "campaign-history", "progress", "intake-changelog", "shadow-progress"}
+)
 """Topics in which no person is."""
 HASHES = "erasures"
+STATES = {
+    "identity-changelog": ("links", "at once"),
+    "decide-changelog": ("customers' states", "at once"),
+    "capacity-changelog": ("messages that wait for a place", "at their cut-off"),
+    "shadow-changelog": ("customers' states", "at once while a shadow runs, else with `cuepoint shadow forget`"),
+}
+"""Changelog -> what it holds, and when it deletes it."""
 
 
 def stores() -> str:
     """A row for each store: what it holds of a person, and the time after which nothing of it is left."""
     rewrite = Settings.model_fields["erasure_rewrite_s"].default
-    rows = [_row(topic) for topic in TOPICS.values()]
+    rows = [_row(topic) for topic in CATALOGUE.values()]
     rows += [
         (
             "the workers' memory and their RocksDB (`state_dir`)",
@@ -49,11 +58,11 @@ def _row(topic: Topic) -> tuple[str, str, str]:
             f"the owner's to delete at the source; here after {days} days (as below)",
         )
     if topic.cleanup == "compact":
-        within = COMPACTED_WITHIN_MS // DAY_MS
+        within, (what, when) = COMPACTED_WITHIN_MS // DAY_MS, STATES[topic.name]
         return (
             code(topic.name),
-            "links" if topic.name.startswith("identity") else "customers' states",
-            f"deleted at once; values cleaned within {within} day (`max.compaction.lag.ms`), the keys of the deletions "
+            what,
+            f"deleted {when}; values cleaned within {within} day (`max.compaction.lag.ms`), the keys of the deletions "
             f"after {within} more (`delete.retention.ms`) with the next cleaning, within {3 * within} days",
         )
     return (
