@@ -1,7 +1,8 @@
 """JSON Schemas of the topic catalogue, made from the models: ``schemas/json/<contract>.schema.json``.
 
 A contract is a topic's name up to its first dot: all ``triggers.<channel>`` topics share one. What inputs accept and
-what outputs always carry differs, so ``decisions`` and ``triggers`` list every field as required.
+what outputs always carry differs, so ``decisions``, ``triggers`` and ``customer-profile`` list every field as
+required.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from schemas.iso import COUNTRIES, CURRENCY_DIGITS
 from schemas.meanings import MEANINGS, meaning
 from schemas.orders import OrderEvent, ReturnEvent
 from schemas.pos import PosTransaction
+from schemas.profiles import PublicProfile
 from schemas.topics import TOPICS, Topic
 from schemas.web import WebEvent
 
@@ -52,9 +54,10 @@ MODELS: dict[str, Any] = {
     "ErasureRecord": ErasureRecord,
     "Decision": Decision,
     "Trigger": Trigger,
+    "PublicProfile": PublicProfile,
 }
 """What ``Topic.schema`` names. A name in parentheses is no model: ``(internal)``, ``(original bytes)``."""
-COMPLETE = frozenset({"Decision", "Trigger"})
+COMPLETE = frozenset({"Decision", "Trigger", "PublicProfile"})
 """Records that always carry every field."""
 KIND_FIELDS = ("type", "kind", "action", "outcome")
 """The field that tells the kinds of a contract apart, where there are several."""

@@ -350,6 +350,8 @@ MEANINGS: dict[str, dict[str, str]] = {
         "valid_from": "Logical time of the decision's record.",
         "valid_until": "After this the message must not go.",
     },
+    "PublicProfile": {"brand": "Brand.", "stage": "Stage of the customer's life with the brand."},
+    "OpenOffer": {"campaign": "Campaign whose message offers it."},
     "Progress": {"stage": "Stage.", "partition": "Partition of the task."},
     "Envelope": {
         "id": "The event id.",

@@ -124,6 +124,7 @@ OUTPUTS: tuple[Topic, ...] = (
         Topic(f"triggers.{channel}", "customer id", "Trigger", "cuepoint", ("decide",), (f"{channel} service",))
         for channel in CHANNELS
     ),
+    Topic("customer-profile", "brand:customer id", "PublicProfile", "cuepoint", ("decide",), ("shop",), "compact"),
     Topic(
         "quarantine", "source topic-partition-offset", "(original bytes)", "cuepoint", ("intake",), ("sink", "tools")
     ),

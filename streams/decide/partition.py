@@ -18,6 +18,7 @@ from streams.decide.customer import CustomerFold
 from streams.decide.forwarding import Forwarding, Levels
 from streams.decide.on_arrival import Arrivals
 from streams.decide.product_news import NEWS, News
+from streams.decide.profiles import Profiles
 from streams.decide.rules import BROADCAST, RULES, Rules
 from streams.decide.state import ERASED, PARKED_MAX, STATE_VERSION, CustomerState, decode_state
 from streams.decide.watchers import BUCKETS, Watchers
@@ -109,12 +110,15 @@ class Partition:
         watchers: Watchers | None = None,
         forwarding: Forwarding | None = None,
         erased: Callable[[str], int | None] = lambda customer: None,
+        profiles: Profiles | None = None,
     ) -> None:
         """``erased``: when a customer of whom nothing else is known was erased; None: he was not."""
         self.rules = Rules()
         self.watchers = Watchers() if watchers is None else watchers
         self.fold = CustomerFold(self.rules)
         self.fold.watchers = self.watchers
+        self.profiles = Profiles() if profiles is None else profiles
+        self.fold.profiles = self.profiles
         self.states = States(fetch, erased)
         self.through: Key = (BEGINNING,)
         """Everything at or before this place has been applied."""
@@ -490,6 +494,7 @@ class Partition:
             return
         early, state.arrived = state.arrived, []
         interests.leave_all(state, self.watchers)
+        self.fold.hide(state)
         pointer, carried = merge.leave(state, event)
         self.states.replace(pointer)
         if pointer.known:
