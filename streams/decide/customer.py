@@ -19,7 +19,7 @@ from streams.decide.occasions import ARMED_BY, OCCASIONS, REMEMBERED_FOR, UNDONE
 from streams.decide.occasions.base import Occasion, Verdict
 from streams.decide.occasions.cart_abandoned import ROUNDS
 from streams.decide.profiles import Profiles
-from streams.decide.public_profile import CHANGED_BY, VISIT
+from streams.decide.public_profile import VISIT, may_change
 from streams.decide.records import Episode, Made, correction, decision
 from streams.decide.rules import Compiled, Rules
 from streams.decide.state import (
@@ -67,8 +67,9 @@ class CustomerFold:
         """Apply a customer's event at its effective time; False when it is a copy of one seen before."""
         if is_copy(state, event):
             return False
-        facts.apply(state, event)
         kind = event.type
+        shown = self.rules.has_profiles and may_change(state, event)
+        facts.apply(state, event)
         if kind in interests.INTEREST_TYPES and (watched := self.rules.at(event.eff).watched):
             interests.note(state, event, watched, self.watchers)
         if kind in REMEMBERED_FOR and self._is_remembered(event):
@@ -85,7 +86,7 @@ class CustomerFold:
                     campaigns = by_brand.get(brand, _NONE).get(occasion.name)
                     if campaigns is not None:
                         self._arm(view, occasion, campaigns, brand, event)
-        if self.rules.has_profiles and kind in CHANGED_BY:
+        if shown:
             self.show(state, event.eff)
         return True
 

@@ -11,16 +11,18 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from schemas.base import rfc3339
+from schemas.campaigns import Offer
+from schemas.envelope import Envelope
 from schemas.profiles import AFFINITIES_MAX, VISITS_SHOWN_MAX
-from streams.decide.experiments import arm_of
+from streams.decide.experiments import arm_name
 from streams.decide.facts import TRADE_TYPES, is_confirmed
 from streams.decide.gates.consent import double_opt_in
 from streams.decide.lifecycle import life_changes, segments_of, stage, trade
 from streams.decide.occasions.returning_session import DIRECT
 from streams.decide.occasions.welcome import PROFILE_TYPES
 from streams.decide.records import offer_of
-from streams.decide.rules import Brand
-from streams.decide.state import CORRECTION_MS, LINES_KEPT_MS, Sent, Session
+from streams.decide.rules import Brand, Compiled
+from streams.decide.state import CORRECTION_MS, LINES_KEPT_MS, CustomerState, Sent, Session
 from streams.decide.view import View
 
 CHANNEL, PURPOSE = "onsite", "marketing"
@@ -38,13 +40,22 @@ class OpenedOffer(NamedTuple):
     record: dict[str, Any]
 
 
+def may_change(state: CustomerState, event: Envelope) -> bool:
+    """Whether a profile may be another after an event, which is not in the state yet: after one from another market
+    too, since markets differ in whether a consent has to be confirmed."""
+    if event.type in CHANGED_BY:
+        return True
+    market = state.markets.get(event.brand)
+    return market is not None and market[0] != event.market
+
+
 def public_view(view: View, brand: Brand) -> dict[str, Any] | None:
     """The fields of ``schemas.profiles.PublicProfile`` but ``as_of``; None: the shop may know nothing."""
     name = brand.rules.brand
     if not _is_allowed(view, name):
         return None
     visits = _visits(view, name)
-    offers = sorted(_offers(view, name), key=lambda offer: (-offer.sent.decided, offer.sent.id))
+    offers = sorted(_offers(view, name), key=_latest_first)
     return {
         "brand": name,
         "stage": stage(trade(view, brand).days, brand.rules.lifecycle, view.now),
@@ -59,16 +70,19 @@ def public_view(view: View, brand: Brand) -> dict[str, Any] | None:
 
 
 def next_change(view: View, brand: Brand) -> int | None:
-    """The first time after ``view.now`` at which the view may be another although nothing happens; None: never.
-
-    What was bought and is forgotten after 125 days is taken out of ``affinities`` with the next record.
-    """
+    """The first time after ``view.now`` at which the view may be another although nothing happens; None: never."""
     name = brand.rules.brand
     if not _is_allowed(view, name):
         confirmed = view.state.confirmed.get(_consent_of(name), -1)
         return confirmed if confirmed > view.now else None
     moments = [*life_changes(view, brand), *(offer.until for offer in _offers(view, name))]
+    moments += [purchase.at + LINES_KEPT_MS for purchase in view.kept(name)]
     return min((moment for moment in moments if moment > view.now), default=None)
+
+
+def _latest_first(offer: OpenedOffer) -> tuple[int, str, str, int]:
+    sent = offer.sent
+    return -sent.decided, sent.campaign, sent.episode, sent.step
 
 
 def _consent_of(brand: str) -> str:
@@ -113,9 +127,7 @@ def _offers(view: View, brand: str) -> Iterator[OpenedOffer]:
         campaign = view.catalogue.version_of(sent.campaign, sent.version)
         if campaign is None:
             continue
-        experiment = campaign.campaign.experiment
-        arm = None if experiment is None else arm_of(experiment, campaign.id, view.state)
-        offer = offer_of(campaign, sent.step, arm)
+        offer = _offer_of(campaign, sent.step, view.state)
         if offer is None:
             continue
         until = min(sent.decided + offer.valid_for, sent.decided + CORRECTION_MS)
@@ -123,3 +135,15 @@ def _offers(view: View, brand: str) -> Iterator[OpenedOffer]:
             terms = {"kind": offer.kind, "value": offer.value, "code": offer.code, "pool": offer.pool}
             end = {"valid_until": rfc3339(sent.decided + offer.valid_for), "campaign": campaign.id}
             yield OpenedOffer(sent, until, terms | end)
+
+
+def _offer_of(campaign: Compiled, step: int, state: CustomerState) -> Offer | None:
+    """What a sent message offered. With an experiment: in the arm that the customer was exposed to; None when profiles
+    that became his were exposed to others, since nobody can tell then which message said what."""
+    experiment = campaign.campaign.experiment
+    if experiment is None:
+        return offer_of(campaign, step, None)
+    known = state.exposures.get(arm_name(experiment, campaign.id))
+    names = set() if known is None else {known.arm, *known.others} - {""}
+    arms = [arm for arm in experiment.arms if arm.id in names]
+    return offer_of(campaign, step, arms[0]) if len(names) == len(arms) == 1 else None
