@@ -122,11 +122,6 @@ class Return(_Row):
     received: int = -1
     """When the goods were first back; -1: not yet."""
 
-    @property
-    def is_open(self) -> bool:
-        """Asked for, and neither back nor refused."""
-        return self.received < 0 and not self.void
-
 
 class Cart(_Row):
     """A cart. ``lines``: (product, quantity, unit price in minor units); none: it was emptied at ``activity``."""
