@@ -18,6 +18,7 @@ from streams.decide.experiments import arm_name
 from streams.decide.facts import TRADE_TYPES, is_confirmed
 from streams.decide.gates.consent import double_opt_in
 from streams.decide.lifecycle import life_changes, segments_of, stage, trade
+from streams.decide.occasions import UNDONE_BY
 from streams.decide.occasions.returning_session import DIRECT
 from streams.decide.occasions.welcome import PROFILE_TYPES
 from streams.decide.records import offer_of
@@ -28,8 +29,8 @@ from streams.decide.view import View
 CHANNEL, PURPOSE = "onsite", "marketing"
 """The consent that a profile needs."""
 VISIT = "session.started"
-CHANGED_BY = TRADE_TYPES | PROFILE_TYPES | {"feedback", VISIT}
-"""Events after which a profile may be another."""
+CHANGED_BY = TRADE_TYPES | PROFILE_TYPES | UNDONE_BY.keys() | {"feedback", VISIT}
+"""Events after which a profile may be another: what undoes a message takes its offer back."""
 
 
 class OpenedOffer(NamedTuple):

@@ -193,6 +193,18 @@ def test_an_offer_is_open_from_its_message_to_its_end() -> None:
     assert (only([over])["offers"], only([over])["as_of"]) == ([], rfc3339(START + HOUR + 5 * DAY))
 
 
+def test_an_offer_is_withdrawn_with_its_message_by_the_parcel_too() -> None:
+    """A delivery is no trade, but it undoes the message about the delay."""
+    offer = {"kind": "percent", "value": "10", "code": "SORRY", "valid_for": "5d"}
+    late = campaign("delivery_late", after="1h", channels=["onsite"], purpose="marketing", offer=offer)
+    shop = Shop(rules(lifecycle={"rhythm": RHYTHM, "new_for": "9d"}, in_flight="1d"), campaigns=(late,))
+    shop.student()
+    shop.read("orders", shop.history.order(START + HOUR, ["p"], "o1", promised_at=rfc3339(START + DAY)))
+    assert only(shop.told(START + DAY + 2 * HOUR))["offers"][0]["code"] == "SORRY"
+    delivered = shop.history.of_order("delivered", START + DAY + 3 * HOUR, "o1")
+    assert only(shop.read("orders", delivered))["offers"] == []
+
+
 def test_an_offer_stays_as_its_message_said_though_the_campaign_has_changed() -> None:
     shop = Shop(rules(), campaigns=(welcoming(),))
     shop.student()
