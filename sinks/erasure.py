@@ -15,6 +15,7 @@ import duckdb
 from schemas.customers import FeedbackEvent
 from sinks.protocol import SinkRecord
 from streams.erasure import hasher, is_known
+from streams.identity.names import identifier_of
 from streams.wire import decode_envelope
 
 ORDER = b'"customer.erased"'
@@ -94,7 +95,9 @@ class Ledger:
         run(f"DELETE FROM raw.event_lines WHERE (kafka_partition, kafka_offset) IN {rows}", values)
         run(f"DELETE FROM raw.customer_events WHERE {events}", values)
         run("DELETE FROM raw.decisions WHERE customer_id = ?", [name])
-        kind, _, identifier = name.rpartition(":")
+        run("DELETE FROM raw.identity_audit WHERE customer_id = ?", [name])
+        kind, colon, identifier = identifier_of(name).partition(":")
+        identifier = identifier if colon else name
         column = _FEEDBACK_COLUMNS.get(kind, "customer_id")
         run(
             f"DELETE FROM raw.feedback WHERE {column} = ? AND ({is_known(name)} OR epoch_ms(occurred_at) <= ?)",

@@ -36,6 +36,7 @@ PROFILE_DETAILS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("email_domain", ("ox.ac.uk", "example.com")),
     ("preferred_channels", (["push"], ["email", "push"])),
 )
+IDENTIFIERS = ("anonymous_id", "device_id", "loyalty_card_id", "email_hash")
 CONFIRMED_AFTER = (0, 0, HOUR, 3 * DAY, -1)
 """When a grant is confirmed, after it was given; not every one is."""
 
@@ -217,7 +218,7 @@ class Story:
         self.written.receipt(at, sold, number, returned, status=status, **who, **place)
 
     def login(self, person: str, at: int) -> None:
-        chosen = self.choose.some_of(("anonymous_id", "device_id", "loyalty_card_id", "email_hash"), 1)
+        chosen = self.choose.some_of(IDENTIFIERS, 1)
         named = {name: self.identifiers(person)[name] for name in chosen}
         self.written.identified(at, person, **named, **self.place())
 
@@ -376,6 +377,34 @@ class Story:
             self.merged.add(person)
             self.written.merged(at, person, self.choose.one_of(before))
 
+    def taken_away(self, person: str, at: int) -> None:
+        """An identifier is unlinked, from him or in vain: used, linked, merged and erased about it, some of it late."""
+        choose, name, place = self.choose, self.choose.one_of(IDENTIFIERS), self.place()
+        own, other, begun = {name: self.identifiers(person)[name]}, choose.one_of(self.people), at
+        told = {"customer_id": person, "identifier": name, "value": own[name]}
+        if choose.chance(85):
+            self.written.identified(at, person, **own, **place)
+        for _ in range(choose.up_to(7, 2)):
+            at += choose.one_of(SHORT)
+            what = choose.one_of(
+                ("use", "use", "use", "link", "link", "unlink", "unlink", "crm", "late", "late", "erase")
+            )
+            if what in ("use", "late"):
+                record = self.written.cart(at, self.goods(), self.fresh("k"), **own, **place)
+            elif what == "link":
+                record = self.written.identified(at, choose.one_of((person, other)), **own, **place)
+            elif what == "unlink":
+                record = self.written.add("customers", "customer.unlinked", at, **told, **place)
+                if choose.chance(25):
+                    record["customer_id"] = other
+            elif what == "crm":
+                self.order_of_crm(choose.one_of((person, other)), at)
+            else:
+                self.written.erased(at, choose.one_of((person, other)))
+            if what == "late" or (what in ("link", "unlink") and choose.chance(25)):
+                happened = begun + choose.up_to(max(at - begun, 1))
+                record |= {"occurred_at": rfc3339(happened), "arrived_at": rfc3339(at + choose.one_of(SHORT))}
+
     def tell(self, scenes: int) -> None:
         """Write the catalogue, the profiles, and so many scenes."""
         choose = self.choose
@@ -400,7 +429,14 @@ class Story:
             self.aftermath,
             self.aftermath,
         )
-        rare = (self.profile, self.login, self.word_of_channel, self.word_of_channel, self.order_of_crm)
+        rare = (
+            self.profile,
+            self.login,
+            self.word_of_channel,
+            self.word_of_channel,
+            self.order_of_crm,
+            self.taken_away,
+        )
         for _ in range(scenes):
             scene = choose.one_of(rare if choose.chance(25) else usual)
             scene(choose.one_of(self.people), self.moment())
