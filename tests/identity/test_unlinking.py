@@ -100,6 +100,12 @@ def test_when_nobody_is_left_of_an_identifier_it_begins_anew() -> None:
     assert table.links == {"anon:A": Link()}
 
 
+def test_its_own_name_is_erased_with_the_last_who_had_it() -> None:
+    """What becomes known late of the last one's time would come under that name."""
+    found = resolved(*TAKEN, link("anon:A", "c2", 7, "e7"), erased("c1", 8), erased("c2", 9, "y"))
+    assert [name for what, name in found if what == "y"] == ["anon~1:A", "anon:A", "c2"]
+
+
 def test_so_many_unlinkings_are_remembered() -> None:
     events = []
     for number in range(PAST_MAX + 1):
