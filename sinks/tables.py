@@ -27,7 +27,7 @@ CUSTOMER_EVENTS = Table(
         Column(
             "customer_id",
             "VARCHAR",
-            "Customer the event belongs to. anon:, card:, device:, email: begin ids of the not yet known; "
+            "Customer the event belongs to. anon:, card:, device:, email: (anon~1: …) begin ids of the not yet known; "
             "none: stands for nobody (a guest), * for all (catalogue, campaigns).",
             required=True,
         ),

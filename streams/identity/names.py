@@ -18,3 +18,12 @@ def identifier_of(name: str) -> str:
     """The identifier behind such a name; a CRM id as it is."""
     kind, colon, value = name.partition(":")
     return f"{kind.partition('~')[0]}:{value}" if colon else name
+
+
+def untimed(name: str) -> str:
+    """``anon~:v`` for whoever came after any unlinking (``anon~2:v``); other names as they are.
+
+    Under it an erasure is remembered too, for those who cannot tell the times of an identifier apart.
+    """
+    kind, tilde, _ = name.partition(":")[0].partition("~")
+    return f"{kind}~:{name.partition(':')[2]}" if tilde and ":" in name else name

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from schemas.envelope import Envelope
-from streams.identity.names import identifier_of, unknown_name
+from streams.identity.names import identifier_of, unknown_name, untimed
 from streams.identity.parted import PAST_MAX
 from streams.identity.table import IdentityTable, Link
 from streams.identity.task import IdentityTask
@@ -132,6 +132,7 @@ def test_a_link_survives_its_encoding_and_older_ones_are_read() -> None:
 
 def test_names_tell_the_unlinkings_apart_whatever_the_identifier_holds() -> None:
     assert unknown_name("anon:a:b~2", 3) == "anon~3:a:b~2"
+    assert [untimed(name) for name in ("anon~3:a:b~2", "anon:b~2", "c~1")] == ["anon~:a:b~2", "anon:b~2", "c~1"]
     assert [identifier_of(name) for name in ("anon~3:a:b~2", "anon:a:b~2", "c~1")] == ["anon:a:b~2"] * 2 + ["c~1"]
 
 
