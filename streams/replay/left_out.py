@@ -65,8 +65,8 @@ class LeftOut:
                 return True
             at = None
             for kind, field in () if ids else _IDENTIFIERS.items():
-                value = getattr(names, field)
-                for erased in () if value is None else (self._at(f"{kind}:{value}"), self._at(f"{kind}~:{value}")):
+                word = getattr(names, field)
+                for erased in () if word is None else (self._at(f"{kind}:{word}"), self._at(f"{kind}~:{word}")):
                     if erased is not None:
                         at = to_ms(datetime.fromisoformat(names.occurred_at)) if at is None else at
                         if at <= erased:
