@@ -39,6 +39,8 @@ PROFILE_DETAILS: tuple[tuple[str, tuple[Any, ...]], ...] = (
 IDENTIFIERS = ("anonymous_id", "device_id", "loyalty_card_id", "email_hash")
 CONFIRMED_AFTER = (0, 0, HOUR, 3 * DAY, -1)
 """When a grant is confirmed, after it was given; not every one is."""
+OWN_WAY = {"delivery_late": "delivery", "after_return": "refusal"}
+"""What undoes messages of an occasion and of no other: so seldom met by chance that it is drawn apart."""
 
 
 class Story:
@@ -305,7 +307,8 @@ class Story:
 
     def aftermath(self, person: str, at: int) -> None:
         """Something that brings a message about, and what undoes it: soon after the message, or known too late."""
-        choose, campaign = self.choose, self.choose.one_of(self.campaigns)
+        choose, seldom = self.choose, [each for each in self.campaigns if each.occasion in OWN_WAY]
+        campaign = choose.one_of(seldom if seldom and choose.chance(40) else self.campaigns)
         place = {"brand": choose.one_of(campaign.brands), "market": choose.one_of(MARKETS)}
         who, goods = {"customer_id": person}, {choose.one_of(PRODUCTS): 1}
         order_id, due = self.fresh("a"), at + choose.one_of(campaign.steps).after
@@ -328,12 +331,12 @@ class Story:
         when = due + hold + choose.one_of((-HOUR, 0, 1, MINUTE, 31 * MINUTE, HOUR - 1, HOUR, HOUR + 1, 20 * HOUR))
         if choose.chance(30):
             self.written.feedback(due + hold + choose.one_of((0, 1, MINUTE)), "delivered", "email", **who, **place)
-        record = self._undoing(person, when, order_id, goods, place)
+        record = self._undoing(person, when, order_id, goods, place, campaign.occasion)
         if choose.chance(50):
             record["arrived_at"] = rfc3339(parse_ms(record["occurred_at"]) + choose.one_of(DELAYS_BEYOND))
 
     def _undoing(
-        self, person: str, at: int, order_id: str, goods: dict[str, int], place: dict[str, Any]
+        self, person: str, at: int, order_id: str, goods: dict[str, int], place: dict[str, Any], occasion: str
     ) -> dict[str, Any]:
         choose, who = self.choose, {"customer_id": person}
         ways = (
@@ -348,7 +351,7 @@ class Story:
             "delivery",
             "refusal",
         )
-        how = choose.one_of(ways)
+        how = OWN_WAY[occasion] if occasion in OWN_WAY and choose.chance(50) else choose.one_of(ways)
         if how == "till":
             return self.written.receipt(at, goods, self.written.count, **who, **place)
         if how == "order":
@@ -429,19 +432,14 @@ class Story:
             self.aftermath,
             self.aftermath,
         )
-        rare = (
-            self.profile,
-            self.login,
-            self.word_of_channel,
-            self.word_of_channel,
-            self.order_of_crm,
-            self.taken_away,
-        )
+        rare = (self.profile, self.login, self.word_of_channel, self.word_of_channel, self.order_of_crm)
         for _ in range(scenes):
             scene = choose.one_of(rare if choose.chance(25) else usual)
             scene(choose.one_of(self.people), self.moment())
         for _ in range(choose.up_to(5)):
             self.catalogue(choose.one_of(PRODUCTS), self.moment())
+        for _ in range(choose.up_to(4) - 2):
+            self.taken_away(choose.one_of(self.people), self.moment())
 
 
 def _begin_browsing(story: Story, at: int, order_id: str, goods: dict[str, int], fields: dict[str, Any]) -> int:
