@@ -140,7 +140,10 @@ def _groups(view: View, campaign: Compiled, brand: str) -> dict[str, _Group]:
     options = campaign.options
     if options.by == "category" or options.categories:
         return _group_by(
-            view, brand, [each for each in _bought(view, brand) if _is_wanted(view, campaign, brand, each[2])], options.by
+            view,
+            brand,
+            [each for each in _bought(view, brand) if _is_wanted(view, campaign, brand, each[2])],
+            options.by,
         )
     derived, key = view.state.derived, f"bought again {brand}"
     if key not in derived:
