@@ -153,14 +153,17 @@ def _groups(view: View, campaign: Compiled, brand: str) -> dict[str, _Group]:
 
 
 def _group_by(view: View, brand: str, bought: list[Bought], by: str) -> dict[str, _Group]:
-    rows: dict[tuple[str, str], list[Bought]] = {}
+    rows: dict[tuple[str, str] | str, list[Bought]] = {}
     for each in bought:
-        rows.setdefault(_group(view, brand, each[2], by == "category"), []).append(each)
+        name = each[2] if by == "product" else _group(view, brand, each[2], by_category=True)
+        rows.setdefault(name, []).append(each)
     groups = [_grouped(rows[name]) for name in sorted(rows)]
     return {group.episode: group for group in groups}
 
 
 def _grouped(bought: list[Bought]) -> _Group:
+    if len(bought) == 1:
+        return _Group(bought, bought, 0, 0)
     days = _first_of_each_day(bought)
     intervals = sorted(b[0] - a[0] for a, b in pairwise(days[-INTERVALS_MAX - 1 :]))
     return _Group(bought, days, len(intervals), intervals[(len(intervals) - 1) // 2] if intervals else 0)
