@@ -27,6 +27,7 @@ from schemas.customers import CustomerEvent, FeedbackEvent
 from schemas.decisions import Decision, ErasureRecord, Progress, Trigger
 from schemas.durations import DURATION_MS_MAX, parse_duration
 from schemas.envelope import Envelope
+from schemas.identity import IdentityAudit
 from schemas.iso import COUNTRIES, CURRENCY_DIGITS
 from schemas.meanings import MEANINGS, meaning
 from schemas.orders import OrderEvent, ReturnEvent
@@ -52,6 +53,7 @@ MODELS: dict[str, Any] = {
     "Envelope": Envelope,
     "Progress": Progress,
     "ErasureRecord": ErasureRecord,
+    "IdentityAudit": IdentityAudit,
     "Decision": Decision,
     "Trigger": Trigger,
     "PublicProfile": PublicProfile,

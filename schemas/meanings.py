@@ -145,6 +145,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "merged_id": "Customer that ends.",
     },
     "CustomerErased": {"type": "Kind of event.", "customer_id": "Customer to be forgotten."},
+    "CustomerUnlinked": {"type": "Kind of event.", "customer_id": "Customer whose it was."},
     "FeedbackEvent": {
         "type": "Kind of event.",
         "channel": "Channel that answers.",

@@ -97,6 +97,7 @@ INTERNAL: tuple[Topic, ...] = (
         ("tools",),
         "compact",
     ),
+    Topic("identity-audit", "customer id", "IdentityAudit", "cuepoint", ("identity",), ("sink",)),
     Topic(
         "campaign-history",
         "brand:campaign id:time of publication:version",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -72,12 +72,17 @@ def write(settings: Settings, records: Iterable[Keyed], published_ms: int) -> in
     with producer(settings) as client:
         for key, record in records:
             value = msgspec.json.encode({**record, "published_at": rfc3339(published_ms)})
-            version_key = f"{key}:{published_ms}:{record['version']}".encode()
+            version_key = history_key(key, record, published_ms)
             client.send(settings.topic("campaign-history"), value, key=version_key, partition=0).get()
             place = partition_of(key, settings.partitions)
             client.send(settings.topic("campaigns"), value, key=key.encode(), partition=place)
             count += 1
     return count
+
+
+def history_key(key: str, record: Mapping[str, Any], published_ms: int) -> bytes:
+    """Key of a version on ``campaign-history``."""
+    return f"{key}:{published_ms}:{record['version']}".encode()
 
 
 def version_before(entries: list[CampaignRecord], name: str, version: str | None) -> CampaignRecord:

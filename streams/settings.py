@@ -69,7 +69,11 @@ class Settings(BaseModel):
         ge=0,
         description="Least time between two transactions of a partition: larger ones cost less, and each adds latency.",
     )
-    transaction_steps_max: int = Field(20_000, ge=1, description="Records and timers worked off in one transaction.")
+    transaction_steps_max: int = Field(
+        20_000,
+        ge=1,
+        description="Most records and timers in one transaction; fewer when they take over half a second.",
+    )
     session_timeout_s: float = Field(10.0, gt=0, description="Kafka consumer session timeout.")
     tick_interval_ms: int = Field(1_000, ge=10, description="Time between two ticks of an idle partition.")
     lateness_ms: dict[str, int] = Field(

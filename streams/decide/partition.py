@@ -30,7 +30,9 @@ from streams.reorder import ReorderBuffer, key_of
 Key = tuple[Any, ...]
 """Place in the order: (time, 0, rank of kind, event id, offset) or (due, 1 or 2, customer, timer name)."""
 MERGES = frozenset({"merge.out", "merge.expected", "merge.in"})
-APART = MERGES | {"customer.erased"}
+UNLINKED = "identity.unlinked"
+"""An identifier is not the customer's any more. It changes nothing here: its events come under another name."""
+APART = MERGES | {"customer.erased", UNLINKED}
 """Events that change who is who."""
 REARM = "\x00rearm"
 """Event id of a note, parked with a customer, that rules have changed. It is in no log."""
@@ -260,7 +262,7 @@ class Partition:
         elif kind in APART:
             if kind == "customer.erased":
                 self._erase(event)
-            else:
+            elif kind != UNLINKED:
                 self._merge(event)
         else:
             self._apply_to_customer(event)
@@ -301,10 +303,12 @@ class Partition:
             return
         if state.moved_to == ERASED:
             fate = "duplicate"
+            if event.at > state.forgotten:
+                state.forgotten = self.states.erasures[event.customer] = event.at
         else:
             if state.moved_to is None:
                 self.fold.end(state, event)
-            self.states.erase(event.customer, event.at)
+            self.states.erase(event.customer, max(event.at, state.forgotten))
         if event.source != "identity":
             self.on_accepted(event, fate)
 

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas.topics import MARK_KEY, RECORD_BYTES_MAX_INTERNAL
 from streams.backtest import end_of_run
+from streams.campaign_store import history_key
 from streams.intake.quarantine import quarantine_record
 from streams.intake.stamp import replay_header
 from streams.intake.task import SOURCES
@@ -100,7 +101,9 @@ class Replay:
     ) -> int:
         """What ``run`` writes, in its order: campaigns, lines with marks between them, the last marks."""
         for key, record in campaigns:
-            await self._add("campaigns", key.encode(), msgspec.json.encode(record), 0, 0)
+            value = msgspec.json.encode(record)
+            await self._append("campaign-history", 0, history_key(key, record, 0), value, [])
+            await self._add("campaigns", key.encode(), value, 0, 0)
         await self._write(lines, progress)
         end = end_of_run(self.virtual_now or 0, until, latest_end)
         await self._mark(end, end_of_replay=True)

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from schemas.topics import Stage
 from streams.errors import StateError
 from streams.runtime import metrics
+from streams.runtime.budget import Budget
 from streams.runtime.failpoints import failpoint
 from streams.runtime.inbox import Batch, Inbox, Seek
 from streams.runtime.restore import restore
@@ -84,6 +85,7 @@ class Partition:
         self._producer = PartitionProducer(settings, stage, number)
         self._round: asyncio.Task[None] | None = None
         self._unfinished = False
+        self._budget = Budget(settings.transaction_steps_max)
         self._tick_at = 0.0
         self._not_before = 0.0
         self._alarm: asyncio.TimerHandle | None = None
@@ -245,7 +247,9 @@ class Partition:
         store = self._store
         assert store is not None
         while True:
-            effects = task.step(self._settings.transaction_steps_max)
+            began = time.monotonic()
+            effects = task.step(self._budget.steps)
+            self._budget.took(time.monotonic() - began, effects.more)
             if not effects.empty:
                 await self._producer.commit(effects)
                 failpoint("before_store")

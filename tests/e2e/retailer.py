@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from schemas.base import rfc3339
 from schemas.campaigns import BrandRules, Campaign
 from schemas.topics import RECORD_BYTES_MAX_INPUT
 from streams.backtest import BacktestResult, backtest_lines
@@ -25,11 +26,14 @@ CUSTOMERS, DAYS, SEED = 60, 45, 5
 BRAND = "online-retail"
 OTHER_BRAND = "corner-shop"
 """A brand whose rules name no time zone."""
-NOT_HERE = {"before_go_live", "campaign_withdrawn", "brand_rules_missing", "source_waits", "source_stale"}
-"""Reasons that no replay of files can give: no file withdraws a campaign, a brand without rules is refused, and all
-sources hold the clock."""
+NOT_HERE = {
+    *("before_go_live", "campaign_withdrawn", "brand_rules_missing", "source_waits", "source_stale"),
+    "consent_unconfirmed",
+}
+"""Reasons that no replay of files can give: no file withdraws a campaign, a brand without rules is refused, all
+sources hold the clock, and no brand here asks for double opt-in."""
 TOO_RARE_HERE = {
-    *("segment_changed", "replenishment", "back_in_stock"),
+    *("segment_changed", "replenishment", "back_in_stock", "anniversary", "calendar"),
     "ghost",
     *("global_holdout", "campaign_holdout", "closed_day", "look_ahead"),
     *("business_hours", "capacity", "capacity_full"),
@@ -105,6 +109,7 @@ class Scenes(History):
         self._reviews()
         self._slots()
         self._corner_shop()
+        self._visits_and_parcels()
 
     def add(self, source: str, kind: str, at: int, arrived: int | None = None, **fields: Any) -> dict[str, Any]:
         """See ``History``; what arrives at once says so."""
@@ -156,3 +161,28 @@ class Scenes(History):
         self.cart(moment(5, 10), {"mug": 2}, "cart-of-s-zoneless", customer_id="s-zoneless", brand=OTHER_BRAND)
         self.profile(moment(1, 9), "s-asleep", brand=OTHER_BRAND, time_zone="Europe/London")
         self.cart(moment(5, 18), {"mug": 2}, "cart-of-s-asleep", customer_id="s-asleep", brand=OTHER_BRAND)
+
+    def _visits_and_parcels(self) -> None:
+        """A student comes back to the shop, somebody looks at what he then puts into his cart, a parcel comes late, a
+        return is refused after help was offered, and somebody only ever buys in the store."""
+        student = {"email_domain": "cam.ac.uk", "time_zone": "Europe/London", "registered_at": rfc3339(moment(1, 9))}
+        self.profile(moment(1, 9), "s-student", ("onsite",), **student)
+        for day in (3, 4):
+            visit = {"session_id": f"visit-{day}", "customer_id": "s-student", "device": "desktop"}
+            self.add("web-sessions", "session.started", moment(day, 10), **visit)
+        for who in ("s-looks", "s-waits", "s-refused", "s-in-store"):
+            self.profile(moment(1, 9), who, time_zone="Europe/London")
+        look = {"session_id": "look", "customer_id": "s-looks", "product_id": "mug"}
+        for minute in (0, 1):
+            self.add("web-sessions", "product.viewed", moment(4, 10, minute), **look)
+        self.cart(moment(4, 11), {"mug": 1}, "cart-of-s-looks", customer_id="s-looks")
+        waits = {"customer_id": "s-waits", "promised_at": rfc3339(moment(5, 12))}
+        self.order(moment(2, 9), {"mug": 1}, "order-of-s-waits", **waits)
+        self.of_order("delivered", moment(6, 8, 30), "order-of-s-waits", customer_id="s-waits")
+        self.order(moment(2, 9), {"mug": 1}, "order-of-s-refused", customer_id="s-refused")
+        back = {"customer_id": "s-refused", "order_id": "order-of-s-refused"}
+        lines = [{"product_id": "mug", "quantity": 1, "reason": "too small"}]
+        self.back(moment(8, 10), None, "return-2", "return.received", lines=lines, **back)
+        self.back(moment(9, 10, 30), None, "return-2", "return.rejected", lines=lines, **back)
+        for day in (3, 6, 9):
+            self.till("s-in-store", moment(day, 12))

@@ -59,7 +59,8 @@ class Replenishment:
 
     def check(self, view: View, campaign: Compiled, brand: str, episode: str, after: int) -> Verdict:
         """Still the last purchase of it, the interval over, and available."""
-        need = next((need for need in _needs(view, campaign, brand) if need.episode == episode), None)
+        needs = _needs(view, campaign, brand, episode)
+        need = next((need for need in needs if need.episode == episode), None)
         if need is None:
             return END
         due = _anchor(campaign, need) + after
@@ -95,28 +96,85 @@ def _anchor(campaign: Compiled, need: _Need) -> int:
     return need.last + max(0, need.interval - int(campaign.options.lead))
 
 
-def _needs(view: View, campaign: Compiled, brand: str) -> Iterator[_Need]:
-    """What the customer buys again, by group."""
-    options = campaign.options
-    groups: dict[tuple[str, str], list[Bought]] = {}
-    for bought in _bought(view, brand):
-        item = view.item(brand, bought[2])
-        if options.categories and (item is None or item.category not in options.categories):
-            continue
-        groups.setdefault(_group(view, brand, bought[2], options.by == "category"), []).append(bought)
-    for _, rows in sorted(groups.items()):
-        days = _first_of_each_day(rows)
-        at, purchase, product = days[-1]
-        intervals = sorted(b[0] - a[0] for a, b in pairwise(days[-INTERVALS_MAX - 1 :]))
-        item = view.item(brand, product)
-        if len(intervals) >= options.min_intervals:
-            interval = intervals[(len(intervals) - 1) // 2]
-        elif item is not None and item.usual_days is not None:
-            interval = item.usual_days * DAY_MS
+class _Group(NamedTuple):
+    """What was bought of a product or category: all of it, and the first of each day, oldest first; how many intervals
+    there are between these, and the lower median of the last ones."""
+
+    bought: list[Bought]
+    days: list[Bought]
+    intervals: int
+    median: int
+
+    @property
+    def episode(self) -> str:
+        """The last purchase of it."""
+        _, purchase, product = self.days[-1]
+        return f"{purchase}/{product}"
+
+
+def _needs(view: View, campaign: Compiled, brand: str, episode: str = "") -> Iterator[_Need]:
+    """What the customer buys again, by group; of all that, or at most what an episode may be about."""
+    options, horizon = campaign.options, view.now - LINES_KEPT_MS
+    groups = _groups(view, campaign, brand)
+    for group in [groups[episode]] if episode in groups else groups.values():
+        if group.bought[0][0] < horizon:
+            left = [bought for bought in group.bought if bought[0] >= horizon]
+            if not left:
+                continue
+            group = _grouped(left)
+        at, _, product = group.days[-1]
+        if group.intervals >= options.min_intervals:
+            interval = group.median
         else:
-            continue
+            item = view.item(brand, product)
+            if item is None or item.usual_days is None:
+                continue
+            interval = item.usual_days * DAY_MS
         interval = min(max(interval, options.at_least), options.at_most)
-        yield _Need(f"{purchase}/{product}", product, at, interval, len(days))
+        yield _Need(group.episode, product, at, interval, len(group.days))
+
+
+def _groups(view: View, campaign: Compiled, brand: str) -> dict[str, _Group]:
+    """Episode -> what was bought of its product or category. By product they follow from the purchases alone, and are
+    worked out once."""
+    options = campaign.options
+    if options.by == "category" or options.categories:
+        return _group_by(
+            view,
+            brand,
+            [each for each in _bought(view, brand) if _is_wanted(view, campaign, brand, each[2])],
+            options.by,
+        )
+    derived, key = view.state.derived, f"bought again {brand}"
+    if key not in derived:
+        derived[key] = _group_by(view, brand, _bought(view, brand), options.by)
+    found: dict[str, _Group] = derived[key]
+    return found
+
+
+def _group_by(view: View, brand: str, bought: list[Bought], by: str) -> dict[str, _Group]:
+    rows: dict[tuple[str, str] | str, list[Bought]] = {}
+    for each in bought:
+        name = each[2] if by == "product" else _group(view, brand, each[2], by_category=True)
+        rows.setdefault(name, []).append(each)
+    groups = [_grouped(rows[name]) for name in sorted(rows)]
+    return {group.episode: group for group in groups}
+
+
+def _grouped(bought: list[Bought]) -> _Group:
+    if len(bought) == 1:
+        return _Group(bought, bought, 0, 0)
+    days = _first_of_each_day(bought)
+    intervals = sorted(b[0] - a[0] for a, b in pairwise(days[-INTERVALS_MAX - 1 :]))
+    return _Group(bought, days, len(intervals), intervals[(len(intervals) - 1) // 2] if intervals else 0)
+
+
+def _is_wanted(view: View, campaign: Compiled, brand: str, product: str) -> bool:
+    categories = campaign.options.categories
+    if not categories:
+        return True
+    item = view.item(brand, product)
+    return item is not None and item.category in categories
 
 
 def _bought(view: View, brand: str) -> list[Bought]:
@@ -131,7 +189,7 @@ def _bought(view: View, brand: str) -> list[Bought]:
             if line.qty > matched.get((purchase.id, line.line), 0)
         )
     found: list[Bought] = derived[key]
-    return [bought for bought in found if bought[0] >= view.now - LINES_KEPT_MS]
+    return found
 
 
 def _group(view: View, brand: str, product: str, by_category: bool) -> tuple[str, str]:
