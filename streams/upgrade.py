@@ -13,7 +13,7 @@ import msgspec
 from streams.errors import StateError
 
 POSITION_VERSION = 2
-"""Version of position records, and of what lies beside them in a changelog. Since version 2 links say what was unlinked."""
+"""Version of position records, and of what lies beside them in a changelog. Version 2 has links that were unlinked."""
 _ANEW = "start with another topic prefix and replay the history into it"
 
 T = TypeVar("T")

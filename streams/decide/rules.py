@@ -23,7 +23,8 @@ RULES = frozenset({"campaign.published", "campaign.withdrawn", "brand.published"
 BROADCAST = RULES | {"catalog.item"}
 """Event types that go to every partition, and are no customer's."""
 VERSIONS_MAX = 64
-"""Versions of one product, or of the rules, that a partition keeps; the oldest go first."""
+"""Versions of one product, or of the rules, that a partition keeps; the oldest go first, but before them those of a
+product that are as the one before them, as when a catalogue is sent every night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +268,10 @@ class Rules:
         items.append(item)
         ids.append(event.id)
         if len(times) > VERSIONS_MAX:
-            if times[0] != times[1]:
-                self.forgotten.append((event.brand, item.product, times[0]))
-            del times[0], items[0], ids[0]
+            out = next((i for i in range(1, len(items)) if items[i] == items[i - 1]), 0)
+            if times[out] not in times[max(out - 1, 0) : out] + times[out + 1 : out + 2]:
+                self.forgotten.append((event.brand, item.product, times[out]))
+            del times[out], items[out], ids[out]
 
 
 def item_of(event: Envelope) -> Item:
