@@ -3,7 +3,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 BENCH_STAMP := .venv-bench/.installed
 
-.PHONY: help demo test faults chaos bench bench-large soak rhythm lint broker clean
+.PHONY: help demo test chaos bench bench-large soak rhythm lint broker clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z.-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -11,12 +11,9 @@ help: ## List the targets
 demo: $(STAMP) ## Replay real history through the whole pipeline; DATA=<folder> names the history
 	$(BIN)/cuepoint demo $(if $(DATA),--data "$(DATA)",--look-in data --look-in ../shared/data)
 
-test: $(STAMP) ## All tests but those of make faults, then lint
-	$(BIN)/pytest
+test: $(STAMP) ## All tests, two at a time (WORKERS=<n>), then lint
+	$(BIN)/pytest -n $(or $(WORKERS),2) --dist loadfile
 	@$(MAKE) --no-print-directory lint
-
-faults: $(STAMP) ## The short forms of the fault tests and of the benchmarks (about 20 minutes)
-	$(BIN)/pytest tests/faults tests/benchmarks
 
 chaos: $(STAMP) ## Kill, stop and disturb it: all fault scenarios and SEEDS=<n> seeds (20); goes on where it was broken off
 	$(BIN)/python -m tests.faults.chaos --seeds $(or $(SEEDS),20)

@@ -101,7 +101,7 @@ def variants(brands: Sequence[str], count: int) -> CampaignSet:
 
 
 def _variant(campaign: Campaign, brand: str, number: int) -> Campaign:
-    later = number // OCCASIONS * LATER_MS
+    later = 0 if campaign.timing == "on_arrival" else number // OCCASIONS * LATER_MS
     fields = campaign.model_dump()
     fields |= {
         "id": f"{campaign.id}-{brand}-{number}",

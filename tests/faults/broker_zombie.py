@@ -70,6 +70,7 @@ def zombie(
             sleeper.resume()
             workers.wait(lambda: sleeper.code is not None or assignments(sleeper) > assigned_before, "it notices")
             workers.wait_for_more(RECORDS_MORE)
+            ended_with = sleeper.code
         counted = judge(workers)
     everything = log_of(settings, OUTPUT, isolation="read_uncommitted")
     return ZombieFigures(
@@ -77,7 +78,7 @@ def zombie(
         take_over_s=round(take_over_s, 1),
         open_records=len(everything) - len(log_of(settings, OUTPUT)),
         written_after_take_over=written_after(everything, "sleeper-", "heir-"),
-        ended_with=sleeper.code,
+        ended_with=ended_with,
         last_words=last_words(sleeper.log),
         counted=counted,
     )

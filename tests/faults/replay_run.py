@@ -33,7 +33,7 @@ class Way:
     steps_max: int
 
 
-WAYS = (Way(1, 5_000, 20_000), Way(2, 400, 400), Way(4, 25, 25))
+WAYS = (Way(1, 5_000, 20_000), Way(2, 200, 200), Way(4, 25, 25))
 
 
 @dataclass
