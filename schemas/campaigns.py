@@ -316,6 +316,9 @@ class BrandRules(Closed):
     segments: Annotated[list[Segment], AfterValidator(no_two_alike)] = Field(
         default_factory=list, max_length=SEGMENTS_MAX
     )
+    profile: bool = Field(
+        False, description="Whether the brand's shop is told what it may know of a customer (`customer-profile`)."
+    )
 
 
 class CampaignRecord(Event):

@@ -1,4 +1,4 @@
-"""CRM profiles, consents, merge and erasure orders; and what channels report back."""
+"""CRM profiles, consents; orders to merge, unlink and erase; and what channels report back."""
 
 from __future__ import annotations
 
@@ -77,7 +77,20 @@ class CustomerErased(Event):
     customer_id: CustomerId
 
 
-CustomerEvent = Annotated[CustomerProfile | CustomerMerged | CustomerErased, Field(discriminator="type")]
+class CustomerUnlinked(Event):
+    """A CRM order: from ``occurred_at`` on this identifier is not ``customer_id``'s any more; what was before stays."""
+
+    type: Literal["customer.unlinked"]
+    customer_id: CustomerId
+    identifier: Literal["email_hash", "loyalty_card_id", "device_id", "anonymous_id"] = Field(
+        description="Which identifier, by the name that events carry it under."
+    )
+    value: Identifier = Field(description="The identifier itself.")
+
+
+CustomerEvent = Annotated[
+    CustomerProfile | CustomerMerged | CustomerErased | CustomerUnlinked, Field(discriminator="type")
+]
 
 
 class FeedbackEvent(CustomerEventBase):

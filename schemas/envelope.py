@@ -14,7 +14,8 @@ import msgspec
 class Envelope(msgspec.Struct, omit_defaults=True):
     """One event of one customer. ``customer`` is the record key.
 
-    A customer is a CRM id, or not yet known: ``anon:<anonymous id>``, ``card:…``, ``device:…``, ``email:…``;
+    A customer is a CRM id, or not yet known: ``anon:<anonymous id>``, ``card:…``, ``device:…``, ``email:…``
+    (``anon~1:…`` after the identifier was unlinked once);
     ``none:<natural id>`` stands for nobody (a guest): it has no state and goes to the sink.
     """
 
@@ -48,7 +49,9 @@ KIND_RANK: dict[str, int] = {
     "customer.registered": 3,
     "customer.updated": 3,
     "customer.merged": 4,
+    "customer.unlinked": 4,
     "identity.link": 4,
+    "identity.unlinked": 4,
     "merge.out": 5,
     "merge.expected": 5,
     "merge.in": 5,

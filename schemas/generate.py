@@ -1,7 +1,8 @@
 """JSON Schemas of the topic catalogue, made from the models: ``schemas/json/<contract>.schema.json``.
 
 A contract is a topic's name up to its first dot: all ``triggers.<channel>`` topics share one. What inputs accept and
-what outputs always carry differs, so ``decisions`` and ``triggers`` list every field as required.
+what outputs always carry differs, so ``decisions``, ``triggers`` and ``customer-profile`` list every field as
+required.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ from schemas.customers import CustomerEvent, FeedbackEvent
 from schemas.decisions import Decision, ErasureRecord, Progress, Trigger
 from schemas.durations import DURATION_MS_MAX, parse_duration
 from schemas.envelope import Envelope
+from schemas.identity import IdentityAudit
 from schemas.iso import COUNTRIES, CURRENCY_DIGITS
 from schemas.meanings import MEANINGS, meaning
 from schemas.orders import OrderEvent, ReturnEvent
 from schemas.pos import PosTransaction
+from schemas.profiles import PublicProfile
 from schemas.topics import TOPICS, Topic
 from schemas.web import WebEvent
 
@@ -50,11 +53,13 @@ MODELS: dict[str, Any] = {
     "Envelope": Envelope,
     "Progress": Progress,
     "ErasureRecord": ErasureRecord,
+    "IdentityAudit": IdentityAudit,
     "Decision": Decision,
     "Trigger": Trigger,
+    "PublicProfile": PublicProfile,
 }
 """What ``Topic.schema`` names. A name in parentheses is no model: ``(internal)``, ``(original bytes)``."""
-COMPLETE = frozenset({"Decision", "Trigger"})
+COMPLETE = frozenset({"Decision", "Trigger", "PublicProfile"})
 """Records that always carry every field."""
 KIND_FIELDS = ("type", "kind", "action", "outcome")
 """The field that tells the kinds of a contract apart, where there are several."""

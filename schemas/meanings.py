@@ -145,6 +145,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "merged_id": "Customer that ends.",
     },
     "CustomerErased": {"type": "Kind of event.", "customer_id": "Customer to be forgotten."},
+    "CustomerUnlinked": {"type": "Kind of event.", "customer_id": "Customer whose it was."},
     "FeedbackEvent": {
         "type": "Kind of event.",
         "channel": "Channel that answers.",
@@ -350,6 +351,8 @@ MEANINGS: dict[str, dict[str, str]] = {
         "valid_from": "Logical time of the decision's record.",
         "valid_until": "After this the message must not go.",
     },
+    "PublicProfile": {"brand": "Brand.", "stage": "Stage of the customer's life with the brand."},
+    "OpenOffer": {"campaign": "Campaign whose message offers it."},
     "Progress": {"stage": "Stage.", "partition": "Partition of the task."},
     "Envelope": {
         "id": "The event id.",

@@ -97,6 +97,7 @@ INTERNAL: tuple[Topic, ...] = (
         ("tools",),
         "compact",
     ),
+    Topic("identity-audit", "customer id", "IdentityAudit", "cuepoint", ("identity",), ("sink",)),
     Topic(
         "campaign-history",
         "brand:campaign id:time of publication:version",
@@ -124,6 +125,7 @@ OUTPUTS: tuple[Topic, ...] = (
         Topic(f"triggers.{channel}", "customer id", "Trigger", "cuepoint", ("decide",), (f"{channel} service",))
         for channel in CHANNELS
     ),
+    Topic("customer-profile", "brand:customer id", "PublicProfile", "cuepoint", ("decide",), ("shop",), "compact"),
     Topic(
         "quarantine", "source topic-partition-offset", "(original bytes)", "cuepoint", ("intake",), ("sink", "tools")
     ),

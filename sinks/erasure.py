@@ -15,6 +15,7 @@ import duckdb
 from schemas.customers import FeedbackEvent
 from sinks.protocol import SinkRecord
 from streams.erasure import hasher, is_known
+from streams.identity.names import identifier_of, untimed
 from streams.wire import decode_envelope
 
 ORDER = b'"customer.erased"'
@@ -43,13 +44,16 @@ class Ledger:
         orders = [order for order in orders if order.type == "customer.erased"]
         for order in orders:
             self._delete(order.customer, order.at)
-            name = self._hash(order.customer)
-            at = self._erased[name] = max(order.at, self._erased.get(name, order.at))
-            self._database.execute(
-                "INSERT OR REPLACE INTO meta.erasures VALUES (?, make_timestamptz(? * 1000), ?, false)",
-                [name, at, datetime.now(UTC)],
-            )
+            for name in dict.fromkeys((order.customer, untimed(order.customer))):
+                self._remember(self._hash(name), order.at)
         return len(orders)
+
+    def _remember(self, name: str, at: int) -> None:
+        at = self._erased[name] = max(at, self._erased.get(name, at))
+        self._database.execute(
+            "INSERT OR REPLACE INTO meta.erasures VALUES (?, make_timestamptz(? * 1000), ?, false)",
+            [name, at, datetime.now(UTC)],
+        )
 
     def kept(self, topic: str, records: Iterable[SinkRecord]) -> list[SinkRecord]:
         """The records that are about nobody who was erased."""
@@ -75,7 +79,9 @@ class Ledger:
     def _is_feedback_of_erased(self, value: bytes) -> bool:
         """Valid ones only come here."""
         found = FeedbackEvent.model_validate_json(value)
-        names = [f"{kind}:{getattr(found, column)}" for kind, column in _FEEDBACK_COLUMNS.items()]
+        names = [
+            f"{kind}{sign}:{getattr(found, column)}" for kind, column in _FEEDBACK_COLUMNS.items() for sign in ("", "~")
+        ]
         at = int(found.occurred_at.timestamp() * 1000)
         return any(self._is_erased(name, at) for name in (found.customer_id or "", *names))
 
@@ -94,7 +100,9 @@ class Ledger:
         run(f"DELETE FROM raw.event_lines WHERE (kafka_partition, kafka_offset) IN {rows}", values)
         run(f"DELETE FROM raw.customer_events WHERE {events}", values)
         run("DELETE FROM raw.decisions WHERE customer_id = ?", [name])
-        kind, _, identifier = name.rpartition(":")
+        run("DELETE FROM raw.identity_audit WHERE customer_id = ?", [name])
+        kind, colon, identifier = identifier_of(name).partition(":")
+        identifier = identifier if colon else name
         column = _FEEDBACK_COLUMNS.get(kind, "customer_id")
         run(
             f"DELETE FROM raw.feedback WHERE {column} = ? AND ({is_known(name)} OR epoch_ms(occurred_at) <= ?)",

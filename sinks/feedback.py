@@ -8,6 +8,7 @@ from typing import get_args
 from schemas.base import from_ms
 from schemas.customers import Channel, FeedbackEvent
 from schemas.decisions import Trigger
+from streams.identity.names import identifier_of
 
 _IDENTIFIERS = {"email": "email_hash", "card": "loyalty_card_id", "device": "device_id", "anon": "anonymous_id"}
 CHANNELS: tuple[str, ...] = get_args(Channel)
@@ -27,7 +28,7 @@ def answer(
     """
     if trigger.market is None:
         return None
-    kind, colon, value = trigger.customer_id.partition(":")
+    kind, colon, value = identifier_of(trigger.customer_id).partition(":")
     customer = {_IDENTIFIERS[kind]: value} if colon else {"customer_id": trigger.customer_id}
     return FeedbackEvent.model_validate(
         {

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from schemas.customers import FeedbackEvent
 from schemas.decisions import Decision, Progress
 from schemas.envelope import Envelope
+from schemas.identity import IdentityAudit
 from schemas.quarantine import (
     HEADER_BYTES,
     HEADER_MESSAGE,
@@ -28,7 +29,7 @@ from schemas.quarantine import (
 from schemas.topics import MARK_KEY
 from sinks.columns import shape_literal
 from sinks.protocol import SinkRecord
-from sinks.tables import DECISIONS, FEEDBACK
+from sinks.tables import DECISIONS, FEEDBACK, IDENTITY_AUDIT
 
 Insert = tuple[str, list[Any]]
 """A statement with its parameters."""
@@ -149,6 +150,13 @@ def customer_events(records: Sequence[SinkRecord]) -> list[Insert]:
     return inserts
 
 
+def identity_audit(records: Sequence[SinkRecord]) -> list[Insert]:
+    """Rows of raw.identity_audit."""
+    shape = {column.name: column.shape for column in IDENTITY_AUDIT.columns if column.shape}
+    sql = _MODEL_ROWS.format(table="raw.identity_audit", shape=shape_literal(shape), records=_records("identity-audit"))
+    return [(sql, _text(records))]
+
+
 def feedback(records: Sequence[SinkRecord]) -> list[Insert]:
     """Rows of raw.feedback, in the model's own spelling (a source may write a time as a number). Valid ones only."""
     shape = {column.name: column.shape for column in FEEDBACK.columns if column.shape}
@@ -219,6 +227,7 @@ TOPICS: dict[str, Reading] = {
     "customer-events": Reading(customer_events, msgspec.json.Decoder(Envelope).decode),
     "channel-feedback": Reading(feedback, FeedbackEvent.model_validate_json, foreign=True),
     "quarantine": Reading(quarantine, bytes),
+    "identity-audit": Reading(identity_audit, IdentityAudit.model_validate_json),
     "progress": Reading(progress, Progress.model_validate_json),
 }
 """The topics that the sink reads, by name without prefix."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.customers import FeedbackEvent
 from schemas.decisions import Decision, Progress, SourceCounts
+from schemas.identity import IdentityAudit
 from sinks.columns import Column, Table, model_columns
 
 _COORDINATES = (
@@ -26,7 +27,7 @@ CUSTOMER_EVENTS = Table(
         Column(
             "customer_id",
             "VARCHAR",
-            "Customer the event belongs to. anon:, card:, device:, email: begin ids of the not yet known; "
+            "Customer the event belongs to. anon:, card:, device:, email: (anon~1: …) begin ids of the not yet known; "
             "none: stands for nobody (a guest), * for all (catalogue, campaigns).",
             required=True,
         ),
@@ -152,6 +153,14 @@ QUARANTINE = Table(
     ),
 )
 
+IDENTITY_AUDIT = Table(
+    "raw",
+    "identity_audit",
+    "Every change of whose an identifier is and of who is who, with the event behind it: links, merges, unlinkings. A "
+    "link that only confirms what is known leaves none.",
+    (*_COORDINATES, *model_columns(IdentityAudit, {})),
+)
+
 LAYOUT = Table(
     "meta",
     "layout",
@@ -260,5 +269,5 @@ SNAPSHOT_INFO = Table(
     ),
 )
 
-RAW_TABLES = (CUSTOMER_EVENTS, EVENT_LINES, DECISIONS, FEEDBACK, QUARANTINE)
+RAW_TABLES = (CUSTOMER_EVENTS, EVENT_LINES, DECISIONS, FEEDBACK, QUARANTINE, IDENTITY_AUDIT)
 TABLES = (*RAW_TABLES, LAYOUT, POSITIONS, SKIPPED, ERASURES, STAGE_PROGRESS, STAGE_COUNTS, SNAPSHOT_INFO, CURRENCIES)

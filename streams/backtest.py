@@ -44,6 +44,8 @@ class BacktestResult:
     counts: Counts = field(default_factory=Counts)
     rejections: dict[tuple[str, str], int] = field(default_factory=dict)
     """(source, reason) -> records."""
+    profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Key -> last record, as the topic ``customer-profile`` holds them in the end."""
 
     @property
     def outcomes(self) -> set[tuple[str, str, str]]:
@@ -124,9 +126,19 @@ class Backtest:
         made = self._partition.fold.made
         self.result.decisions += [entry.decision for entry in made]
         made.clear()
+        self._take_profiles()
         self._partition.kept_rules.clear()
         self._partition.rules.forgotten.clear()
         self._partition.states.dirty.clear()
+
+    def _take_profiles(self) -> None:
+        made, last = self._partition.profiles.made, self.result.profiles
+        for key, profile in made:
+            if profile is None:
+                last.pop(key, None)
+            else:
+                last[key] = profile
+        made.clear()
 
     def _answer_lists(self) -> bool:
         """Let the lists close whose cut-off all decisions have passed; whether there was an answer."""

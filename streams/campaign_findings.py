@@ -10,7 +10,7 @@ from typing import Literal
 
 from schemas.base import rfc3339, to_ms
 from schemas.campaigns import BrandRules, Campaign
-from schemas.occasions import DATED
+from schemas.occasions import DATED, ReturningSessionOptions
 from streams.campaign_never import never
 from streams.campaign_yaml import Place
 from streams.campaigns import CampaignSet
@@ -107,7 +107,7 @@ def _rivals(one: Campaign, other: Campaign) -> Iterator[Finding]:
     if where is None:
         return
     if one.occasion == other.occasion:
-        if not can_hold([text for text in (one.when, other.when) if text]):
+        if not can_hold([text for text in (one.when, other.when) if text]) or _of_other_visits(one, other):
             return
         first = f"priority {one.priority} each, so the earlier due or else the first id goes"
         if one.priority != other.priority:
@@ -124,6 +124,17 @@ def _rivals(one: Campaign, other: Campaign) -> Iterator[Finding]:
             "first id; give them different priorities."
         )
         yield Finding("tie", one.id, "priority", text)
+
+
+def _of_other_visits(one: Campaign, other: Campaign) -> bool:
+    """Whether no visit is one that both greet: by number, or by device."""
+    if one.occasion != "returning_session":
+        return False
+    a, b = (ReturningSessionOptions.model_validate(campaign.options) for campaign in (one, other))
+    ends_before = [
+        first.visits_max is not None and first.visits_max < last.visits_min for first, last in ((a, b), (b, a))
+    ]
+    return any(ends_before) or bool(a.devices and b.devices and not set(a.devices) & set(b.devices))
 
 
 def _overlap(one: Campaign, other: Campaign) -> str | None:

@@ -12,8 +12,8 @@ import msgspec
 
 from streams.errors import StateError
 
-POSITION_VERSION = 1
-"""Version of position records, and of what lies beside them in a changelog."""
+POSITION_VERSION = 2
+"""Version of position records, and of what lies beside them in a changelog. Version 2 has links that were unlinked."""
 _ANEW = "start with another topic prefix and replay the history into it"
 
 T = TypeVar("T")

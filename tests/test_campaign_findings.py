@@ -94,6 +94,24 @@ def test_two_campaigns_for_one_moment_compete_unless_something_keeps_them_apart(
         assert found(campaign("welcome", "a", **left), campaign("welcome", "b", **right)) == []
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "apart"),
+    [
+        ({"visits_min": 1, "visits_max": 1}, {"visits_min": 2}, True),
+        ({"visits_min": 3}, {"visits_min": 1, "visits_max": 2}, True),
+        ({"visits_min": 1, "visits_max": 2}, {"visits_min": 2}, False),
+        ({"devices": ["mobile"]}, {"devices": ["desktop", "tablet"]}, True),
+        ({"devices": ["mobile"]}, {"devices": ["mobile", "tablet"]}, False),
+        ({"devices": ["mobile"]}, {}, False),
+    ],
+)
+def test_greetings_of_other_visits_do_not_compete(left: dict[str, Any], right: dict[str, Any], apart: bool) -> None:
+    one, other = (
+        campaign("returning_session", name, "0s", options=options) for name, options in (("a", left), ("b", right))
+    )
+    assert (found(one, other) == []) is apart
+
+
 def test_equal_priorities_of_different_occasions_tie_where_they_may_meet() -> None:
     cart, welcome = campaign("cart_abandoned", "cart"), campaign("welcome")
     assert only(cart, welcome).startswith(

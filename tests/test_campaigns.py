@@ -360,4 +360,4 @@ def test_lint_prints_the_sentences_and_fails(tmp_path: Path) -> None:
     assert result.exit_code == CampaignError.exit_code
     assert "field 'ownr' is unknown; did you mean 'owner'?" in result.stderr
     result = CliRunner().invoke(main, ["campaigns", "lint", str(ROOT / "campaigns")])
-    assert (result.exit_code, result.stdout) == (0, "20 campaigns and the rules of 1 brands are valid.\n")
+    assert (result.exit_code, result.stdout) == (0, "21 campaigns and the rules of 1 brands are valid.\n")

@@ -18,6 +18,8 @@ from streams.decide.gates.source_fresh import Sources
 from streams.decide.occasions import ARMED_BY, OCCASIONS, REMEMBERED_FOR, UNDONE_BY
 from streams.decide.occasions.base import Occasion, Verdict
 from streams.decide.occasions.cart_abandoned import ROUNDS
+from streams.decide.profiles import Profiles
+from streams.decide.public_profile import VISIT, may_change
 from streams.decide.records import Episode, Made, correction, decision
 from streams.decide.rules import Compiled, Rules
 from streams.decide.state import (
@@ -33,6 +35,8 @@ from streams.decide.watchers import Watchers
 
 _NONE: dict[str, list[Compiled]] = {}
 CONSENT_EVENTS = frozenset({"customer.registered", "customer.updated", "feedback"})
+PROFILE_TIMER = "||/look|1"
+"""Of the customer, not of a campaign: at its time a public profile may be another although nothing happens."""
 
 
 class CustomerFold:
@@ -52,6 +56,8 @@ class CustomerFold:
         """How far the sources are; None: each is complete until the clock."""
         self.watchers: Watchers | None = None
         """The partition's index of who wants to know of a product's changes; None: for copies of states."""
+        self.profiles: Profiles | None = None
+        """What shops know of the partition's customers; None: for copies of states."""
 
     def view(self, state: CustomerState, now: int) -> View:
         """The customer at a logical time."""
@@ -61,8 +67,9 @@ class CustomerFold:
         """Apply a customer's event at its effective time; False when it is a copy of one seen before."""
         if is_copy(state, event):
             return False
-        facts.apply(state, event)
         kind = event.type
+        shown = self.rules.has_profiles and may_change(state, event)
+        facts.apply(state, event)
         if kind in interests.INTEREST_TYPES and (watched := self.rules.at(event.eff).watched):
             interests.note(state, event, watched, self.watchers)
         if kind in REMEMBERED_FOR and self._is_remembered(event):
@@ -79,6 +86,8 @@ class CustomerFold:
                     campaigns = by_brand.get(brand, _NONE).get(occasion.name)
                     if campaigns is not None:
                         self._arm(view, occasion, campaigns, brand, event)
+        if shown:
+            self.show(state, event.eff)
         return True
 
     def tell(self, state: CustomerState, change: Envelope) -> None:
@@ -90,9 +99,19 @@ class CustomerFold:
             self._arm(view, OCCASIONS[name], campaigns, change.brand, change)
 
     def _is_remembered(self, event: Envelope) -> bool:
-        """Whether a campaign of the brand asks for this kind of web event."""
-        by_occasion = self.rules.at(event.eff).by_brand.get(event.brand, _NONE)
-        return not REMEMBERED_FOR[event.type].isdisjoint(by_occasion)
+        """Whether a campaign of the brand asks for this kind of web event, or its shop is told of visits."""
+        rules = self.rules.at(event.eff)
+        if event.type == VISIT and event.brand in rules.profiled:
+            return True
+        return not REMEMBERED_FOR[event.type].isdisjoint(rules.by_brand.get(event.brand, _NONE))
+
+    def show(self, state: CustomerState, now: int) -> None:
+        """Tell shops what they may know of the customer, if it has changed, and look again when time changes it."""
+        if self.profiles is None or not self.rules.has_profiles:
+            return
+        moment = self.profiles.show(self.view(state, now))
+        if moment is not None and not now < state.timers.get(PROFILE_TIMER, now) <= moment:
+            self._set_timer(state, PROFILE_TIMER, moment)
 
     def rearm(self, state: CustomerState, now: int) -> None:
         """Arm every campaign's episodes from the facts: after new campaigns, and after a merge.
@@ -106,10 +125,14 @@ class CustomerFold:
             for name, campaigns in by_occasion.items():
                 if known or OCCASIONS[name].across_brands:
                     self._arm(view, OCCASIONS[name], campaigns, brand, None)
+        self.show(state, now)
 
     def pop(self, state: CustomerState, name: str, now: int) -> None:
         """An episode timer is due at ``now``."""
         del state.timers[name]
+        if name == PROFILE_TIMER:
+            self.show(state, now)
+            return
         if name in state.listed:
             lists.answered(self, self.view(state, now), name)
             return
@@ -263,6 +286,12 @@ class CustomerFold:
                 self._take_back(view, sent, event, "erased")
         if self.watchers is not None:
             interests.leave_all(state, self.watchers)
+        self.hide(state)
+
+    def hide(self, state: CustomerState) -> None:
+        """No shop may know anything under this customer's id any more."""
+        if self.profiles is not None and self.rules.has_profiles:
+            self.profiles.forget(state.customer)
 
 
 def is_copy(state: CustomerState, event: Envelope) -> bool:

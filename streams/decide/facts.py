@@ -163,7 +163,7 @@ def products_bought(state: CustomerState, brand: str) -> set[str]:
 
 def fold(state: CustomerState, now: int) -> None:
     """Forget the lines of purchases older than ``LINES_KEPT_MS``, keeping whether they were kept; drop old returns.
-    While a return of the brand is open, the lines that it may concern stay."""
+    A return may get another word (refused, refunded all the same) for as long: what it may concern keeps its lines."""
     horizon = now - LINES_KEPT_MS
     lines, old = 0, []
     for purchase in state.purchases.values():
@@ -172,8 +172,7 @@ def fold(state: CustomerState, now: int) -> None:
             if 0 <= purchase.at < horizon:
                 old.append(purchase)
     if old and state.returns:
-        waiting = {back.brand for back in state.returns.values() if back.is_open and back.at >= horizon}
-        old = [purchase for purchase in old if purchase.brand not in waiting]
+        old = _without_returns(state, old, horizon)
     if lines > LINES_MAX:
         old = _oldest_beyond(state, lines)
     for purchase in old:
@@ -183,12 +182,42 @@ def fold(state: CustomerState, now: int) -> None:
         purchase.lines = []
         purchase.delivered = {}
     if old:
-        for key in [key for key, item in state.returns.items() if item.at < horizon]:
-            del state.returns[key]
+        _forget_returns(state, horizon)
         state.forget_derived()
     if len(state.purchases) > PURCHASES_MAX:
         for purchase in sorted(state.purchases.values(), key=lambda p: (p.at, p.id))[:-PURCHASES_MAX]:
             del state.purchases[f"{purchase.brand}|{purchase.id}"]
+
+
+def _without_returns(state: CustomerState, old: list[Purchase], horizon: int) -> list[Purchase]:
+    """The purchases, all before ``horizon``, that no return from then on may concern."""
+    first: dict[tuple[str, str | None], int] = {}
+    for back in state.returns.values():
+        if back.at >= horizon:
+            place = (back.brand, back.order)
+            first[place] = min(back.at, first.get(place, back.at))
+    return [
+        purchase
+        for purchase in old
+        if all(
+            place not in first or first[place] - purchase.at > RETURN_WINDOW_MS
+            for place in ((purchase.brand, purchase.id), (purchase.brand, None))
+        )
+    ]
+
+
+def _forget_returns(state: CustomerState, horizon: int) -> None:
+    """Drop old returns, but for those that lines are counted against which are still remembered."""
+    left = [purchase for purchase in state.purchases.values() if purchase.lines]
+    for key, back in list(state.returns.items()):
+        if back.at < horizon and not any(_may_concern(back, purchase) for purchase in left):
+            del state.returns[key]
+
+
+def _may_concern(back: Return, purchase: Purchase) -> bool:
+    if back.brand != purchase.brand or back.at - purchase.at > RETURN_WINDOW_MS:
+        return False
+    return back.order == purchase.id or (back.order is None and purchase.at <= back.at)
 
 
 def _oldest_beyond(state: CustomerState, lines: int) -> list[Purchase]:

@@ -208,6 +208,15 @@ def next_change(view: View, brand: Brand, segment: Segment) -> int | None:
     return min((moment for moment in moments if moment > now), default=None)
 
 
+def life_changes(view: View, brand: Brand) -> Iterator[int]:
+    """Times at which the stage, or who is in which segment, may change although nothing happens."""
+    yield from _stage_changes(trade(view, brand).days, brand.rules.lifecycle, view.now)
+    for segment in brand.rules.segments:
+        moment = next_change(view, brand, segment)
+        if moment is not None:
+            yield moment
+
+
 def segments_of(view: View, brand: Brand) -> list[str]:
     """Ids of the brand's segments that the customer is in at ``view.now``, in the order of the rules."""
     return [segment.id for segment in brand.rules.segments if is_in(view, brand, segment)]

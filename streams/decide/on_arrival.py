@@ -66,7 +66,7 @@ class Arrivals:
         for known in sorted([*self._waiting_of(state.customer), event], key=key_of):
             if known.type == "customer.erased" and known.eff <= now:
                 return []
-            if known.eff <= now and known.at > state.forgotten and not known.type.startswith("merge."):
+            if known.eff <= now and known.at > state.forgotten and not known.type.startswith(("merge.", "identity.")):
                 fold.apply(copy, known)
         decided, sent = frozenset(copy.decided), len(copy.sent)
         made = _decide(fold, copy, frozenset(state.timers), now)

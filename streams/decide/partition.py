@@ -18,6 +18,7 @@ from streams.decide.customer import CustomerFold
 from streams.decide.forwarding import Forwarding, Levels
 from streams.decide.on_arrival import Arrivals
 from streams.decide.product_news import NEWS, News
+from streams.decide.profiles import Profiles
 from streams.decide.rules import BROADCAST, RULES, Rules
 from streams.decide.state import ERASED, PARKED_MAX, STATE_VERSION, CustomerState, decode_state
 from streams.decide.watchers import BUCKETS, Watchers
@@ -29,7 +30,9 @@ from streams.reorder import ReorderBuffer, key_of
 Key = tuple[Any, ...]
 """Place in the order: (time, 0, rank of kind, event id, offset) or (due, 1 or 2, customer, timer name)."""
 MERGES = frozenset({"merge.out", "merge.expected", "merge.in"})
-APART = MERGES | {"customer.erased"}
+UNLINKED = "identity.unlinked"
+"""An identifier is not the customer's any more. It changes nothing here: its events come under another name."""
+APART = MERGES | {"customer.erased", UNLINKED}
 """Events that change who is who."""
 REARM = "\x00rearm"
 """Event id of a note, parked with a customer, that rules have changed. It is in no log."""
@@ -109,12 +112,15 @@ class Partition:
         watchers: Watchers | None = None,
         forwarding: Forwarding | None = None,
         erased: Callable[[str], int | None] = lambda customer: None,
+        profiles: Profiles | None = None,
     ) -> None:
         """``erased``: when a customer of whom nothing else is known was erased; None: he was not."""
         self.rules = Rules()
         self.watchers = Watchers() if watchers is None else watchers
         self.fold = CustomerFold(self.rules)
         self.fold.watchers = self.watchers
+        self.profiles = Profiles() if profiles is None else profiles
+        self.fold.profiles = self.profiles
         self.states = States(fetch, erased)
         self.through: Key = (BEGINNING,)
         """Everything at or before this place has been applied."""
@@ -256,7 +262,7 @@ class Partition:
         elif kind in APART:
             if kind == "customer.erased":
                 self._erase(event)
-            else:
+            elif kind != UNLINKED:
                 self._merge(event)
         else:
             self._apply_to_customer(event)
@@ -297,10 +303,12 @@ class Partition:
             return
         if state.moved_to == ERASED:
             fate = "duplicate"
+            if event.at > state.forgotten:
+                state.forgotten = self.states.erasures[event.customer] = event.at
         else:
             if state.moved_to is None:
                 self.fold.end(state, event)
-            self.states.erase(event.customer, event.at)
+            self.states.erase(event.customer, max(event.at, state.forgotten))
         if event.source != "identity":
             self.on_accepted(event, fate)
 
@@ -490,6 +498,7 @@ class Partition:
             return
         early, state.arrived = state.arrived, []
         interests.leave_all(state, self.watchers)
+        self.fold.hide(state)
         pointer, carried = merge.leave(state, event)
         self.states.replace(pointer)
         if pointer.known:

@@ -23,7 +23,8 @@ RULES = frozenset({"campaign.published", "campaign.withdrawn", "brand.published"
 BROADCAST = RULES | {"catalog.item"}
 """Event types that go to every partition, and are no customer's."""
 VERSIONS_MAX = 64
-"""Versions of one product, or of the rules, that a partition keeps; the oldest go first."""
+"""Versions of one product, or of the rules, that a partition keeps; the oldest go first, but before them those of a
+product that are as the one before them, as when a catalogue is sent every night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +134,25 @@ _NO_VERSIONS: tuple[list[int], list[Item], list[str]] = ([], [], [])
 class RuleSet:
     """Campaigns and brand rules in force together; never changed once made."""
 
-    __slots__ = ("brands", "brands_of", "by_brand", "campaigns", "on_arrival", "since", "version", "watched")
+    __slots__ = (
+        "brands",
+        "brands_of",
+        "by_brand",
+        "campaigns",
+        "on_arrival",
+        "profiled",
+        "since",
+        "version",
+        "watched",
+    )
 
     def __init__(
         self, campaigns: Mapping[str, Compiled], brands: Mapping[str, Brand], version: int, since: int = -(1 << 62)
     ) -> None:
         self.campaigns = dict(campaigns)
         self.brands = dict(brands)
+        self.profiled = {name: brand for name, brand in sorted(self.brands.items()) if brand.rules.profile}
+        """Brands whose shops are told what they may know of a customer, by name."""
         self.version = version
         self.since = since
         """When they came into force."""
@@ -174,6 +187,8 @@ class Rules:
         self._sets: list[RuleSet] = [RuleSet({}, {}, 0)]
         self.has_lists = False
         """Whether a brand has, or had, a list with a capacity."""
+        self.has_profiles = False
+        """Whether a shop is told, or was, what it may know of a customer."""
         self._items: dict[tuple[str, str], tuple[list[int], list[Item], list[str]]] = {}
         """(brand, product) -> times, versions, event ids."""
         self.forgotten: list[tuple[str, str, int]] = []
@@ -192,6 +207,14 @@ class Rules:
             if campaign in rules.campaigns:
                 return rules.campaigns[campaign]
         raise KeyError(campaign)
+
+    def version_of(self, campaign: str, version: str) -> Compiled | None:
+        """A version of a campaign, even if it is in force no more; None: never known, or long gone."""
+        for rules in reversed(self._sets):
+            known = rules.campaigns.get(campaign)
+            if known is not None and known.version == version:
+                return known
+        return None
 
     def item(self, brand: str, product: str, now: int) -> Item | None:
         """A product as it is at a logical time; None: not in the catalogue."""
@@ -226,6 +249,7 @@ class Rules:
                 return False
             brands[event.brand] = compile_brand(BrandRules.model_validate(event.data["rules"]), version)
             self.has_lists = self.has_lists or bool(brands[event.brand].rules.lists)
+            self.has_profiles = self.has_profiles or brands[event.brand].rules.profile
         elif event.type == "campaign.published":
             if name in campaigns and campaigns[name].version == version:
                 return False
@@ -244,9 +268,10 @@ class Rules:
         items.append(item)
         ids.append(event.id)
         if len(times) > VERSIONS_MAX:
-            if times[0] != times[1]:
-                self.forgotten.append((event.brand, item.product, times[0]))
-            del times[0], items[0], ids[0]
+            out = next((i for i in range(1, len(items)) if items[i] == items[i - 1]), 0)
+            if times[out] not in times[max(out - 1, 0) : out] + times[out + 1 : out + 2]:
+                self.forgotten.append((event.brand, item.product, times[out]))
+            del times[out], items[out], ids[out]
 
 
 def item_of(event: Envelope) -> Item:

@@ -138,3 +138,4 @@ def go(fold: CustomerFold, view: View, runner: Runner, channel: str, answers: li
             list(verdict.wanted),
         )
     )
+    fold.show(state, now)

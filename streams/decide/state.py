@@ -14,10 +14,11 @@ from streams.decide.alarms import NEVER, WAKE_BYTES, earliest_wake, wake_bytes
 from streams.errors import StateError
 from streams.upgrade import other_version, unreadable
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 """Version 1 had no wake before it. Version 3 adds fields at the ends of rows: discounts, currencies and
 values of purchases, segments, what caps count by, regions, experiments, promises, receipt and reasons of returns, and
-what was done on the web; in older states they have their defaults."""
+what was done on the web; in older states they have their defaults. Version 4 has the public profile's timer among the
+timers, and beside the states what shops were told last."""
 ERASED = "\x00erased"
 """``moved_to`` of who was erased: what names him goes to nobody. Such a state is in memory only."""
 NO_WAKE = b"\x80"
@@ -121,11 +122,6 @@ class Return(_Row):
     void: bool = False
     received: int = -1
     """When the goods were first back; -1: not yet."""
-
-    @property
-    def is_open(self) -> bool:
-        """Asked for, and neither back nor refused."""
-        return self.received < 0 and not self.void
 
 
 class Cart(_Row):

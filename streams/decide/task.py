@@ -18,6 +18,7 @@ from streams.decide.alarms import CUSTOMER, NEVER, WAKE_BYTES, WAKES_MAX, Alarms
 from streams.decide.forwarding import Forwarding, Levels
 from streams.decide.partition import Partition
 from streams.decide.product_news import News
+from streams.decide.profiles import Profiles
 from streams.decide.records import Made
 from streams.decide.rules import BROADCAST
 from streams.decide.state import ERASED, NO_WAKE, STATE_VERSION, CustomerState, decode_state, encode_state, wake_of
@@ -41,6 +42,8 @@ LISTS_TELL_MS = 60_000
 """Between two ticks, lists hear how far everything is decided when it is so much further."""
 ERASURE = b"e|"
 """Keys of who was erased: the hash of his name. Value: ``occurred_at`` of the erasure."""
+PROFILE = b"s|"
+"""Keys of what shops were told last of a customer, as ``Profiles.settle`` gives it."""
 _NEVER = wake_bytes(NEVER)
 
 _encoder = msgspec.json.Encoder()
@@ -87,6 +90,7 @@ class DecideTask(OrderedTask):
             Watchers(self._fetch_watchers),
             Forwarding(partial(partition_of, partitions=partitions), partition),
             self._erased_at,
+            Profiles(self._fetch_shown),
         )
         self._fold.on_accepted = self._count
         self._fold.fold.sources = self.clock
@@ -193,6 +197,7 @@ class DecideTask(OrderedTask):
         made = fold.states.dirty or fold.fold.made or fold.outgoing or fold.kept_rules or fold.fold.enlisted
         return (
             bool(made)
+            or bool(fold.profiles.made)
             or self._lists_wait(LISTS_TELL_MS)
             or fold.waits != self._waits
             or self._moved_on
@@ -223,6 +228,7 @@ class DecideTask(OrderedTask):
             effects.state.append((_rule_key("catalog.item", brand, product, eff), None))
         fold.rules.forgotten.clear()
         self._collect_states(effects)
+        self._collect_profiles(effects)
         effects.state += [(WATCHER + name.encode(), value) for name, value in fold.watchers.settle()]
         self._collect_waits(effects)
         self._collect_levels(effects)
@@ -354,12 +360,24 @@ class DecideTask(OrderedTask):
                 effects.records.append(Out(f"triggers.{decision['channel']}", self.partition, key, value, headers))
             effects.records.append(Out("decisions", self.partition, key, _encoder.encode(decision)))
 
+    def _collect_profiles(self, effects: Effects) -> None:
+        """What shops may know, each change of it, and what they were told last."""
+        profiles = self._fold.profiles
+        for key, profile in profiles.made:
+            value = None if profile is None else _encoder.encode(profile)
+            effects.records.append(Out("customer-profile", self.partition, key.encode(), value))
+        profiles.made.clear()
+        effects.state += [(PROFILE + customer.encode(), value) for customer, value in profiles.settle()]
+
     def _fetch(self, customer: str) -> CustomerState | None:
         value = self._table.get(CUSTOMER + customer.encode())
         if value is None:
             return None
         self._cache.note(customer, len(value))
         return decode_state(value)
+
+    def _fetch_shown(self, customer: str) -> bytes | None:
+        return self._table.get(PROFILE + customer.encode())
 
     def _fetch_watchers(self, name: str) -> bytes | None:
         return self._table.get(WATCHER + name.encode())

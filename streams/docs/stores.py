@@ -17,9 +17,10 @@ STATES = {
     "identity-changelog": ("links", "at once"),
     "decide-changelog": ("customers' states", "at once"),
     "capacity-changelog": ("messages that wait for a place", "at their cut-off"),
+    "customer-profile": ("what the brand's shop may know, by customer id", "at once"),
     "shadow-changelog": ("customers' states", "at once while a shadow runs, else with `cuepoint shadow forget`"),
 }
-"""Changelog -> what it holds, and when it deletes it."""
+"""Compacted topic -> what it holds, and when it deletes it."""
 
 
 def stores() -> str:

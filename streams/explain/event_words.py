@@ -28,6 +28,10 @@ def event_in_words(event: Envelope) -> str:
         text = f"{event.customer} became {data['to']}"
     elif event.type == "customer.merged":
         text = f"{data['merged']} is to become {event.customer}"
+    elif event.type == "customer.unlinked":
+        text = f"{data['identifier']} is to be no longer {event.customer}'s"
+    elif event.type == "identity.unlinked":
+        text = f"{data['identifier']} was unlinked: what happens under it from now on is told under {data['unknown']}"
     elif event.type == "capacity.answer":
         text = str(data["value"])
     elif event.type == "feedback":

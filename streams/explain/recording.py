@@ -70,6 +70,12 @@ class Recording:
         return {old: new for old, new in self.fold.became.items() if old in self.fold.wanted}
 
     @property
+    def unlinked(self) -> list[tuple[str, int, str]]:
+        """(identifier, since when it is not the customer's, whose it is since) for each that the CRM took from him."""
+        found = [event for event in self.events if event.type == "identity.unlinked"]
+        return [(event.data["identifier"], event.at, event.data["unknown"]) for event in found]
+
+    @property
     def shown(self) -> list[Decision]:
         """The decisions to explain: as recorded, else as folded."""
         return self.decisions if self.recorded is None else self.recorded

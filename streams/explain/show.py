@@ -15,6 +15,7 @@ from streams.explain.event_words import event_in_words
 from streams.explain.recording import Decision, Recording
 from streams.explain.story import NEVER, STATUSES, Account, evidence, moment
 from streams.explain.words import OCCASION_WORDS, correction_in_words, gate_in_words, outcome_in_words
+from streams.identity.names import identifier_of
 
 
 class Row(NamedTuple):
@@ -89,6 +90,13 @@ def _head(recording: Recording) -> Iterator[str]:
     yield f"Customer {recording.customer}{now}, as of {moment(recording.now)} UTC, from {recording.origin}."
     for old, new in sorted(recording.merged.items()):
         yield f"{old} became {new}: what was his is told here."
+    for identifier, since, unknown in recording.unlinked:
+        yield (
+            f"{identifier} was unlinked from this customer on {moment(since)}: what happened under it until then is "
+            f"told here, what happened later under {unknown}."
+        )
+    if identifier_of(recording.asked) != recording.asked:
+        yield f"{recording.asked} is who used {identifier_of(recording.asked)} after it was unlinked."
     if recording.begins is not None:
         yield f"It begins on {moment(recording.begins)}: what happened before is not in it, and is not explained."
 
@@ -164,6 +172,10 @@ def as_object(
         "source": recording.origin,
         "begins": None if recording.begins is None else rfc3339(recording.begins),
         "merged": [{"customer": old, "into": new} for old, new in sorted(recording.merged.items())],
+        "unlinked": [
+            {"identifier": identifier, "since": rfc3339(since), "now": unknown}
+            for identifier, since, unknown in recording.unlinked
+        ],
         "timeline": [{**row._asdict(), "at": rfc3339(row.at), "occurred_at": rfc3339(row.occurred_at)} for row in rows],
         "campaigns": [_account_object(recording, account) for account in accounts],
         "recomputed": None

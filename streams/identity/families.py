@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from streams.erasure import Hasher, hasher, is_known
+from streams.identity.names import untimed
 
 OWNED = b"o|"
 """Key: the customer. Value: the identifiers that were ever given to him here; ``customer:<id>`` are merged ids."""
@@ -75,6 +76,8 @@ class Families:
         at = at if known is None else max(at, known)
         self.dirty[ERASED + name_hash.encode()] = _encoder.encode(at)
         self.erasures.append((name_hash, at))
+        if untimed(name) != name:
+            self.erasures.append((self._hash(untimed(name)), at))
 
     def erased_at(self, name: str) -> int | None:
         """``occurred_at`` of the erasure of a name; None: it is not erased."""

@@ -12,6 +12,7 @@ import msgspec
 from schemas.envelope import Envelope
 from streams import metrics
 from streams.erasure import hasher
+from streams.identity.audit import Change
 from streams.identity.families import Families
 from streams.identity.table import IdentityTable, Link
 from streams.ordered import OrderedTask, Position, mark_records
@@ -87,7 +88,10 @@ class IdentityTask(OrderedTask):
         self._cache_max = cache_max
         self._table: Table = MemoryTable()
         self._families = Families(lambda key: self._table.get(key), hasher(hash_key))
-        links = IdentityTable(self._fetch, self._families, lambda name: partition_of(name, partitions) == partition)
+        self._audit: list[Change] = []
+        links = IdentityTable(
+            self._fetch, self._families, lambda name: partition_of(name, partitions) == partition, self._audit.append
+        )
         self._fold = IdentityFold(ReorderBuffer(directory=spill_dir), links)
         self._told: dict[str, int] = {}
         self._mark_due = False
@@ -156,6 +160,12 @@ class IdentityTask(OrderedTask):
             number = partition_of(name_hash, self.partitions)
             effects.records.append(Out("erasures", number, name_hash.encode(), _json.encode({"erased_at": at})))
         self._families.erasures.clear()
+        for change in self._audit:
+            key = str(change["customer_id"])
+            effects.records.append(
+                Out("identity-audit", partition_of(key, self.partitions), key.encode(), _json.encode(change))
+            )
+        self._audit.clear()
         for identifier in list(islice(table.links, max(0, len(table.links) - self._cache_max))):
             del table.links[identifier]
         self._mark(effects)

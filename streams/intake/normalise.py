@@ -12,7 +12,15 @@ from typing import Any
 from schemas.base import MINOR_UNITS, to_ms
 from schemas.campaigns import CampaignRecord
 from schemas.catalog import CatalogItem, Price
-from schemas.customers import CRM, Consent, CustomerErased, CustomerMerged, CustomerProfile, FeedbackEvent
+from schemas.customers import (
+    CRM,
+    Consent,
+    CustomerErased,
+    CustomerMerged,
+    CustomerProfile,
+    CustomerUnlinked,
+    FeedbackEvent,
+)
 from schemas.orders import (
     OrderCancelled,
     OrderChanged,
@@ -37,6 +45,8 @@ from schemas.web import (
 )
 
 Data = dict[str, Any]
+IDENTIFIER_KINDS = {"email_hash": "email", "loyalty_card_id": "card", "device_id": "device", "anonymous_id": "anon"}
+"""Field of an event -> with what the name of the unknown customer begins that it names."""
 CONVERTED = frozenset({OrderLine, OrderPlaced, ReturnLine, PosLine, CartLine, Price})
 """Models of which all amounts are converted: ``MINOR_UNITS`` refuses what is none."""
 
@@ -213,6 +223,10 @@ def _erased(_: CustomerErased) -> Data:
     return {}
 
 
+def _unlinked(event: CustomerUnlinked) -> Data:
+    return {"identifier": f"{IDENTIFIER_KINDS[event.identifier]}:{event.value}"}
+
+
 def _feedback(event: FeedbackEvent) -> Data:
     return {
         "channel": event.channel,
@@ -271,6 +285,7 @@ NORMALISE: dict[str, Callable[[Any], Data]] = {
     "customer.updated": _profile,
     "customer.merged": _merged,
     "customer.erased": _erased,
+    "customer.unlinked": _unlinked,
     "feedback": _feedback,
     "catalog.item": _item,
     "campaign.published": _campaign,

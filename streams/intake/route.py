@@ -65,6 +65,8 @@ def route(source: str, event: Any, data: Data, at: int, eff: int) -> list[Routed
         order = _order(envelope, kind, TO_ALL, customer)
         order.data["merged"] = data["merged"]
         routed.append(("identity-events", order))
+    elif kind == "customer.unlinked":
+        routed.append(("identity-events", _order(envelope, "identity.unlinked", data["identifier"], customer)))
     return routed
 
 
@@ -101,7 +103,7 @@ def _unknown(envelope: Envelope, weaker: list[tuple[str, str]]) -> Routed:
 
 
 def _order(envelope: Envelope, kind: str, identifier: str, customer: str) -> Envelope:
-    """An order to identity: this identifier belongs to this customer."""
+    """An order to identity: this identifier belongs to this customer, or does not any more."""
     return Envelope(
         id=envelope.id,
         type=kind,

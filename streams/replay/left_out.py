@@ -65,11 +65,12 @@ class LeftOut:
                 return True
             at = None
             for kind, field in () if ids else _IDENTIFIERS.items():
-                erased = self._at(f"{kind}:{getattr(names, field)}")
-                if erased is not None:
-                    at = to_ms(datetime.fromisoformat(names.occurred_at)) if at is None else at
-                    if at <= erased:
-                        return True
+                word = getattr(names, field)
+                for erased in () if word is None else (self._at(f"{kind}:{word}"), self._at(f"{kind}~:{word}")):
+                    if erased is not None:
+                        at = to_ms(datetime.fromisoformat(names.occurred_at)) if at is None else at
+                        if at <= erased:
+                            return True
         except (msgspec.DecodeError, ValueError, TypeError):
             return False  # intake says what is wrong with it
         return False

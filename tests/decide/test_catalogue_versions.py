@@ -24,6 +24,7 @@ def nightly(directory: Path) -> MemoryLog:
     history = History()
     for night in range(NIGHTS):
         history.product(t("2026-03-01") + night * DAY, "p1", prices=[_price(night)])
+        history.product(t("2026-03-01") + night * DAY, "p3", prices=[_price(night // 40)])
     history.product(t("2026-03-01"), "p2", prices=[_price(0)])
     lines = b"\n".join(msgspec.json.encode(record) for record in history.sources["catalog"])
     (directory / "catalog.jsonl").write_bytes(lines + b"\n")
@@ -52,3 +53,6 @@ def test_the_changelog_keeps_the_versions_that_memory_keeps(tmp_path: Path) -> N
     assert len(times) == VERSIONS_MAX
     assert times[-1] == t("2026-03-01") + (NIGHTS - 1) * DAY
     assert len(kept(runner, "p2")) == 1
+    times = kept(runner, "p3")
+    assert len(times) == VERSIONS_MAX
+    assert {t("2026-03-01") + night * DAY for night in (0, 40, 80, NIGHTS - 1)} <= set(times), "each price's first"

@@ -131,7 +131,7 @@ def test_an_identifier_begins_anew_with_what_happens_after_the_erasure() -> None
 def test_an_erasure_of_nobody_is_counted_and_remembered() -> None:
     partition, fates = folded(erased("c1", 2), erased("c1", 3))
     assert fates == [("x", "accepted"), ("x", "duplicate")]
-    assert partition.states.erasures == {"c1": 2}
+    assert partition.states.erasures == {"c1": 3}, "what happened until the later one is left out"
     assert (partition.states.gone, partition.states.new) == (0, {})
 
 

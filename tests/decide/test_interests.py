@@ -10,6 +10,7 @@ from schemas.campaigns import Campaign
 from schemas.envelope import Envelope
 from streams.backtest import backtest_history
 from streams.decide import interests
+from streams.decide.rules import VERSIONS_MAX
 from streams.decide.state import DAY_MS, INTERESTS_MAX, STATE_VERSION, CustomerState
 from streams.decide.watchers import BUCKET_MAX, BUCKETS, Watchers
 from tests.oracle.builders import DAY, HOUR, LATENESS, History, brand, campaign, t
@@ -85,6 +86,12 @@ def test_interest_of_long_ago_counts_only_as_a_wish() -> None:
     assert decided(history, one) == ["2026-03-05 p1 sent due"]
     look(history, START + 3 * DAY, "product.wished", listed=False)
     assert decided(history, one) == []
+
+
+def test_a_product_that_is_sent_every_night_is_remembered_as_he_saw_it() -> None:
+    history = shop(*[("GBP", "10.00")] * (VERSIONS_MAX + 2), ("GBP", "5.00"))
+    look(history, START + DAY, "product.wished")
+    assert decided(history, campaign("price_drop", after="0s")) == ["2026-07-11 p1 sent due"]
 
 
 def test_a_visitor_hears_of_it_when_he_is_known_in_time() -> None:

@@ -25,10 +25,10 @@ def campaign(name: str, occasion: str, after_ms: int, key: str = "first", **fiel
     return Campaign.model_validate({"id": name, **own, "steps": [{"after": after_ms}], "content": content, **fields})
 
 
-def shop_campaigns(*campaigns: Campaign) -> CampaignSet:
-    """These campaigns, without caps, quiet hours or a hold window."""
-    rules = BrandRules.model_validate({"brand": BRAND, "currency": "GBP", "zone": "UTC", "hold_window": 0})
-    return CampaignSet(campaigns, (rules,))
+def shop_campaigns(*campaigns: Campaign, **rules: Any) -> CampaignSet:
+    """These campaigns, without caps, quiet hours or a hold window. ``rules``: of the brand besides."""
+    own = {"brand": BRAND, "currency": "GBP", "zone": "UTC", "hold_window": 0}
+    return CampaignSet(campaigns, (BrandRules.model_validate(own | rules),))
 
 
 class Now(History):

@@ -88,6 +88,23 @@ def test_missing_topics(arguments: tuple[str, ...], settings: Settings, history:
     assert "cuepoint topics apply" in said
 
 
+def test_topics_that_came_with_a_later_release(topics: Settings) -> None:
+    """Of a pipeline that an earlier release made: who needs one names it, and starts once it is there."""
+    delete_topics(topics, prefix=topics.topic_prefix, only=["identity-audit", "customer-profile"])
+    needed = {
+        "identity-audit": [("worker", "identity"), ("sink", "--drain")],
+        "customer-profile": [("worker", "decide")],
+    }
+    for topic, commands in needed.items():
+        for arguments in commands:
+            said = sentence(topics, *arguments)
+            assert topics.topic(topic) in said
+            assert "cuepoint topics apply" in said
+    made = kit.succeed(topics, "topics", "apply")
+    assert all(topics.topic(topic) in made for topic in needed)
+    kit.succeed(topics, "sink", "--drain")
+
+
 @pytest.mark.parametrize("arguments", EVERY_COMMAND[1:4], ids=" ".join)
 def test_wrong_partition_counts(arguments: tuple[str, ...], topics: Settings, history: Path) -> None:
     wrong = topics.model_copy(update={"partitions": kit.PARTITIONS + 1})

@@ -32,6 +32,8 @@ from tests.sinks.pipeline import start_sink
 
 GONE, MERGED, COOKIE, STAYS = "customer-77193", "customer-68211", "cookie-90125", "customer-20481"
 PERSON = (GONE, MERGED, COOKIE)
+NEIGHBOUR, BORROWED = "customer-20484", "cookie-31007"
+"""Somebody whose profile is in the partition of the one who goes, and a cookie that was taken for one of his."""
 QUICK = {
     "log.initial.task.delay.ms": "500",
     "log.cleaner.backoff.ms": "200",
@@ -63,14 +65,19 @@ def configure(settings: Settings, cleanup: str, values: dict[str, str]) -> None:
 
 
 def story(until: int) -> History:
-    """Somebody with a cookie, a merged id, a purchase and a cart that he was reminded of; and somebody else."""
+    """Somebody with a cookie, a merged id, a purchase and a cart that he was reminded of; and others, of whom one had a
+    cookie that was not his."""
     history = History()
-    for who in (GONE, MERGED, STAYS):
-        history.profile(until - 20 * DAY, who)
+    for who in (GONE, MERGED, STAYS, NEIGHBOUR):
+        history.profile(until - 20 * DAY, who, reach=("email", "onsite"))
     history.cart(until - 10 * DAY, {"phone": 1}, "c-1", anonymous_id=COOKIE)
     history.identified(until - 9 * DAY, GONE, anonymous_id=COOKIE)
     history.order(until - 8 * DAY, {"phone": 1}, "o-1", customer_id=MERGED)
     history.merged(until - 7 * DAY, MERGED, GONE)
+    history.cart(until - 6 * DAY, {"phone": 1}, "c-2", anonymous_id=BORROWED)
+    history.identified(until - 5 * DAY, STAYS, anonymous_id=BORROWED)
+    taken = {"customer_id": STAYS, "identifier": "anonymous_id", "value": BORROWED}
+    history.add("customers", "customer.unlinked", until - 4 * DAY, **taken)
     for number, who in enumerate((GONE, STAYS)):
         history.cart(until - 2 * DAY + 9 * HOUR, {"tablet": 1}, f"k-{number}", customer_id=who)
     history.feedback(until - HOUR, "opened", customer_id=GONE)
@@ -112,6 +119,27 @@ def in_snapshot(settings: Settings, name: str) -> set[str]:
         return {table for table, sql in asked.items() if database.execute(sql, [name]).fetchone() != (0,)}
 
 
+def audited(settings: Settings, name: str) -> list[tuple[str, str | None, str | None]]:
+    """Action, history that came with it and who has what follows, of each change of one customer's identity."""
+    with duckdb.connect(str(settings.snapshot_dir / LATEST), read_only=True) as database:
+        asked = "SELECT action, merged, unknown FROM raw.identity_audit WHERE customer_id = ? ORDER BY effective_at"
+        return database.execute(asked, [name]).fetchall()
+
+
+def profiled(settings: Settings) -> set[str]:
+    """Whom the shop has a profile of."""
+    with consumer(settings) as client:
+        return {key.decode() for _, key in latest_values(client, settings, "customer-profile")}
+
+
+def visits(pipeline: kit.Pipeline, number: int) -> None:
+    """Others visit the shop, so that profiles are written after the one that is deleted."""
+    at = kit.now_ms()
+    for who in (STAYS, NEIGHBOUR):
+        visit = {"event_id": f"v-{who}-{number}", "type": "session.started", "occurred_at": rfc3339(at), "market": "GB"}
+        pipeline.send("web-sessions", visit | {"brand": BRAND, "customer_id": who, "session_id": f"{who}-{number}"})
+
+
 def sink(settings: Settings) -> None:
     """Write all that is on the topics, and publish."""
     process = start_sink(settings)
@@ -123,7 +151,8 @@ def sink(settings: Settings) -> None:
 def test_an_erased_person_is_in_no_store(broker: LocalBroker, prefix: str, tmp_path: Path) -> None:
     settings = kit.small_settings(broker, prefix, tmp_path, erasure_rewrite_s=0)
     until = now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
-    kit.write_campaigns(tmp_path / "campaigns", shop_campaigns(campaign("cart", "cart_abandoned", REMINDER_MS)))
+    content = shop_campaigns(campaign("cart", "cart_abandoned", REMINDER_MS), profile=True)
+    kit.write_campaigns(tmp_path / "campaigns", content)
     history = kit.write_lines(tmp_path / "history", story(to_ms(until)).sources)
     with kit.Pipeline(settings) as pipeline:
         configure(settings, "compact", COMPACTED)
@@ -133,8 +162,14 @@ def test_an_erased_person_is_in_no_store(broker: LocalBroker, prefix: str, tmp_p
         assert in_changelogs(settings, PERSON) == {"identity", "decide"}
         segments = {"identity-events", "customer-events", "decisions", "identity-changelog", "decide-changelog"}
         assert in_segments(broker, PERSON) >= segments | {"orders", "customers", "quarantine"}
-        tables = {"raw.customer_events", "raw.decisions", "raw.feedback", "raw.quarantine"}
+        tables = {"raw.customer_events", "raw.decisions", "raw.feedback", "raw.quarantine", "raw.identity_audit"}
         assert in_snapshot(settings, GONE) == tables
+        assert audited(settings, GONE) == [("linked", f"anon:{COOKIE}", None), ("merged", MERGED, None)]
+        assert audited(settings, STAYS) == [
+            ("linked", f"anon:{BORROWED}", None),
+            ("unlinked", None, f"anon~1:{BORROWED}"),
+        ]
+        assert profiled(settings) == {f"{BRAND}:{who}" for who in (GONE, STAYS, NEIGHBOUR)}
         assert GONE in kit.succeed(settings, "customer", "export", MERGED, "--json")
 
         order = {"event_id": "x", "type": "customer.erased", "occurred_at": rfc3339(kit.now_ms()), "market": "GB"}
@@ -144,17 +179,19 @@ def test_an_erased_person_is_in_no_store(broker: LocalBroker, prefix: str, tmp_p
         assert "was erased on" in refused.stderr
         sink(settings)
         assert not any(in_snapshot(settings, name) for name in PERSON)
+        assert profiled(settings) == {f"{BRAND}:{who}" for who in (STAYS, NEIGHBOUR)}
         assert in_snapshot(settings, STAYS) >= {"raw.customer_events", "raw.decisions"}
         files = [*tmp_path.glob("*.duckdb*"), *settings.snapshot_dir.glob("*.duckdb")]
         assert not [path for path in files for name in PERSON if name.encode() in path.read_bytes()]
 
         configure(settings, "delete", {"retention.ms": RETENTION_MS, "segment.ms": "1000"})
-        deadline = time.monotonic() + WAIT_S
+        deadline, number = time.monotonic() + WAIT_S, 0
         while left := in_segments(broker, PERSON):
+            visits(pipeline, number := number + 1)
             pipeline.watch()
             assert time.monotonic() < deadline, f"segments of {left} still hold bytes of him"
-            time.sleep(kit.POLL_S)
-        assert in_changelogs(settings, [STAYS]) == {"decide"}
+            time.sleep(1)
+        assert in_changelogs(settings, [STAYS]) == {"identity", "decide"}
         hashes = {hasher(settings.hash_key)(name).encode() for name in (GONE, MERGED, f"anon:{COOKIE}")}
         with consumer(settings) as client:
             assert {key for _, key in latest_values(client, settings, "erasures")} == hashes

@@ -170,3 +170,21 @@ def test_tools_get_the_same_as_an_object() -> None:
     assert cart["decisions"][1]["events"][0]["type"] == "pos.receipt"
     assert (welcome["status"], welcome["never"]) == ("never_entered", "No registration with acme is known.")
     assert [row["kind"] for row in found["timeline"]] == ["event", "event", "decision", "event", "decision"]
+
+
+def test_an_unlinked_identifier_is_told_apart_from_then_on() -> None:
+    history = left()
+    history.identified(NOON, anonymous_id="v")
+    history.unlinked(NOON + HOUR, "anonymous_id", "v")
+    history.cart(NOON + 2 * HOUR, "a", "k2", anonymous_id="v")
+    recording = recorded(history, CART, at=NOON + 9 * HOUR)
+    assert recording.unlinked == [("anon:v", NOON + HOUR, "anon~1:v")]
+    assert "k2" not in {event.data.get("cart") for event in recording.events}
+    told_of = as_object(recording, accounts(recording, None), None, None)["unlinked"]
+    assert told_of == [{"identifier": "anon:v", "since": rfc3339(NOON + HOUR), "now": "anon~1:v"}]
+    lines = " ".join(in_lines(recording, (), None, None, 60, 400))
+    assert "anon:v was unlinked from this customer on 2011-03-01 13:00: what happened under it until then" in lines
+    assert "customer.unlinked anon:v is to be no longer c1's" in " ".join(lines.split())
+    visitor = recorded(history, CART, "anon~1:v", at=NOON + 9 * HOUR)
+    assert [event.data["cart"] for event in visitor.events] == ["k2"]
+    assert "anon~1:v is who used anon:v after it was unlinked." in " ".join(in_lines(visitor, (), None, None, 60, 400))

@@ -14,7 +14,7 @@ import pytest
 from deploy.local.broker import LocalBroker
 from schemas.topics import STAGES
 from streams.decide.state import STATE_VERSION, CustomerState, decode_state, encode_state
-from streams.decide.task import CUSTOMER
+from streams.decide.task import CUSTOMER, PROFILE
 from streams.errors import StateError
 from streams.ordered import POSITION_KEY
 from streams.settings import Settings
@@ -27,7 +27,7 @@ from tests.capacity.test_task import log_of, mark, told
 from tests.capacity.test_task import worked as lists_at_work
 from tests.decide.memory_log import make_task
 from tests.faults.kit import Pipeline, fault_settings
-from tests.faults.upgrade_golden import GOLDEN, Place, Tables, meaning, read_golden, resumed, states
+from tests.faults.upgrade_golden import GOLDEN, Place, Tables, links, meaning, read_golden, resumed, states
 from tests.faults.upgrade_story import END, HELD_UP_FROM, PARTITIONS, SETTINGS, SURVIVOR
 from tests.oracle.builders import HOUR
 
@@ -60,6 +60,7 @@ SINCE = {
     "CustomerState.forgotten": 3,
     "CustomerState.consent_sources": 3,
     "CustomerState.confirmed": 3,
+    "Link.parted": 4,
 }
 """Fields that came with a later version than the first."""
 LATER = 99
@@ -100,10 +101,17 @@ def test_golden_states_fill_every_field(name: str) -> None:
     """What is empty in all of them would not show that it was lost."""
     empty: set[str] = set()
     filled: set[str] = set()
-    for state in states(read_golden(GOLDEN / name)[0]).values():
-        look(state, empty, filled)
+    tables = read_golden(GOLDEN / name)[0]
+    for row in (*states(tables).values(), *links(tables)):
+        look(row, empty, filled)
     version = int(name.removeprefix("state-v"))
     assert empty - filled == {field for field, since in SINCE.items() if since > version}
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_golden_states_hold_what_shops_were_told_since_they_are_told(name: str) -> None:
+    told = [key for table in read_golden(GOLDEN / name)[0].values() for key in table if key.startswith(PROFILE)]
+    assert bool(told) == (int(name.removeprefix("state-v")) >= 4)
 
 
 @pytest.mark.parametrize(

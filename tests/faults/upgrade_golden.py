@@ -21,7 +21,7 @@ import msgspec
 from schemas.topics import STAGES
 from streams.campaigns import known_brands, records
 from streams.decide.state import STATE_VERSION, CustomerState, decode_state
-from streams.decide.task import CUSTOMER, ERASURE, RULE, WAIT, WATCHER
+from streams.decide.task import CUSTOMER, ERASURE, PROFILE, RULE, WAIT, WATCHER
 from streams.identity.families import ERASED, OWNED
 from streams.identity.table import Link
 from streams.ordered import POSITION_KEY, Position
@@ -153,7 +153,7 @@ def meaning(stage: str, key: bytes, value: bytes) -> Any:
         return msgspec.msgpack.decode(value)
     if stage == "identity":
         return named(msgspec.msgpack.decode(value, type=Link))
-    if stage == "capacity" or key.startswith(RULE):
+    if stage == "capacity" or key.startswith((RULE, PROFILE)):
         return json.loads(value)
     if key.startswith(WATCHER):
         return msgspec.msgpack.decode(value)
@@ -182,6 +182,17 @@ def states(tables: Tables) -> dict[str, CustomerState]:
         for key, value in table.items()
         if key.startswith(CUSTOMER)
     }
+
+
+def links(tables: Tables) -> list[Link]:
+    """Whose identifiers are, of all identity partitions."""
+    return [
+        msgspec.msgpack.decode(value, type=Link)
+        for (stage, _), table in tables.items()
+        if stage == "identity"
+        for key, value in table.items()
+        if key != POSITION_KEY and not key.startswith((OWNED, ERASED))
+    ]
 
 
 def write_golden(directory: Path) -> None:

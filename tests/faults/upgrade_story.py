@@ -84,6 +84,7 @@ def campaigns() -> CampaignSet:
     push = {
         "closed_days": [{"channel": "push", "weekdays": ["monday"]}],
         "lists": [_list("calls", "21:50", channel="push")],
+        "profile": True,
     }
     acme = brand("acme", quiet_hours=quiet, caps=caps, **push, **rules)
     two = [_list("letters", "20:30", channel="email"), _list("codes", "07:00", pool="vouchers", weekdays=["tuesday"])]
@@ -119,7 +120,7 @@ class Story:
         tell.profile(
             START + HOUR,
             MAIN,
-            ("email", "push"),
+            ("email", "push", "onsite"),
             registered_at=rfc3339(START),
             birth_date="1980-07-16",
             email_domain="example.org",
@@ -223,6 +224,10 @@ class Story:
         self.before.identified(START + 180 * DAY, ERASED, anonymous_id="again")
         self.before.erased(START + 181 * DAY, ERASED)
         self.before.cart(START + 182 * DAY, {"pot": 1}, "k-again", anonymous_id="again")
+        taken = {"customer_id": MAIN, "identifier": "anonymous_id", "value": "borrowed"}
+        self.before.identified(START + 183 * DAY, MAIN, anonymous_id="borrowed")
+        self.before.add("customers", "customer.unlinked", START + 184 * DAY, **taken)
+        self.before.cart(START + 185 * DAY, {"pot": 1}, "k-borrowed", anonymous_id="borrowed")
 
     def _evening(self) -> None:
         """Carts whose reminders wait at the cut: for the hold window of a slot, for the morning, for their time."""
@@ -245,6 +250,8 @@ class Story:
         tell.cart(CUT + 5 * DAY, {"mug": 1}, "k-main", **who)
         tell.cart(CUT + 5 * DAY, {"mug": 1}, "k-gone", customer_id=GONE)
         tell.identified(CUT + 6 * DAY, SURVIVOR, anonymous_id="v1-20277")
+        tell.cart(START + 183 * DAY + HOUR, {"cup": 1}, "k-lent", arrived=CUT + 5 * DAY, anonymous_id="borrowed")
+        tell.identified(CUT + 6 * DAY, GONE, anonymous_id="borrowed")
         for name in (SURVIVOR, ABSENT, PRESENT):
             tell.order(CUT + 6 * DAY, {"cup": 1}, f"o-later-{name}", customer_id=name)
         tell.erased(CUT + 20 * DAY, SURVIVOR)

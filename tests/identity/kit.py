@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.topics import MARK_KEY
+from streams.identity.table import TO_ALL
 from streams.identity.task import IdentityFold
 from streams.task import Effects, Record
 from streams.wire import Mark, decode_envelope, encode_envelope, encode_mark
@@ -28,6 +29,17 @@ def link(identifier: str, customer: str, at: int, event_id: str, eff: int | None
 def merged(old: str, survivor: str, at: int, event_id: str) -> Envelope:
     """A CRM order: two customers are one."""
     return _order("customer.merged", f"customer:{old}", survivor, at, event_id, None)
+
+
+def unlinked(identifier: str, customer: str, at: int, event_id: str, eff: int | None = None) -> Envelope:
+    """A CRM order: the identifier is not the customer's any more."""
+    return _order("identity.unlinked", identifier, customer, at, event_id, eff)
+
+
+def erased(customer: str, at: int, event_id: str = "x", eff: int | None = None) -> Envelope:
+    """A CRM order: forget this customer."""
+    when = at if eff is None else eff
+    return Envelope(event_id, "customer.erased", "customers", TO_ALL, at, when, data={"customer": customer})
 
 
 def _order(kind: str, identifier: str, customer: str, at: int, event_id: str, eff: int | None) -> Envelope:

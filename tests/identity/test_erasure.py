@@ -11,15 +11,9 @@ from streams.identity.table import TO_ALL, IdentityTable
 from streams.identity.task import IdentityTask
 from streams.table import MemoryTable
 from streams.task import Effects
-from tests.identity.kit import TOPIC, link, mark, merged, record, resolved, seen, sent, shown
+from tests.identity.kit import TOPIC, erased, link, mark, merged, record, resolved, seen, sent, shown
 
 KEY = "a key of the tests"
-
-
-def erased(customer: str, at: int, event_id: str = "x", eff: int | None = None) -> Envelope:
-    """A CRM order: forget this customer."""
-    when = at if eff is None else eff
-    return Envelope(event_id, "customer.erased", "customers", TO_ALL, at, when, data={"customer": customer})
 
 
 def test_an_erasure_names_the_customer_and_his_identifiers() -> None:

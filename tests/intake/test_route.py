@@ -78,6 +78,15 @@ def test_a_merge_order_goes_to_identity_too() -> None:
     assert (topic, order.customer, order.data) == ("identity-events", TO_ALL, {"customer": "c1", "merged": "c2"})
 
 
+@pytest.mark.parametrize("field", IDENTIFIERS)
+def test_an_order_to_unlink_goes_to_the_identifier_too(field: str) -> None:
+    told = {"identifier": field, "value": IDENTIFIERS[field], "consents": None, "contact_points": None}
+    (_, own), (topic, order) = routed("customers", event(GOOD["customers"], type="customer.unlinked", **told))
+    assert (own.customer, own.type, own.data) == ("c1", "customer.unlinked", {"identifier": NAMES[field]})
+    assert (topic, order.customer, order.type) == ("identity-events", NAMES[field], "identity.unlinked")
+    assert order.data == {"customer": "c1"}
+
+
 def test_an_erasure_goes_to_every_partition_of_identity_and_nowhere_else() -> None:
     record = event(GOOD["customers"], type="customer.erased", consents=None, contact_points=None)
     ((topic, order),) = routed("customers", record)

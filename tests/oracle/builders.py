@@ -117,6 +117,10 @@ class History:
     def erased(self, at: int, customer_id: str = "c1") -> dict[str, Any]:
         return self.add("customers", "customer.erased", at, customer_id=customer_id)
 
+    def unlinked(self, at: int, identifier: str, value: str, customer_id: str = "c1") -> dict[str, Any]:
+        fields = {"customer_id": customer_id, "identifier": identifier, "value": value}
+        return self.add("customers", "customer.unlinked", at, **fields)
+
     def feedback(self, at: int, status: str, channel: str = "email", **fields: Any) -> dict[str, Any]:
         return self.add("channel-feedback", "feedback", at, channel=channel, status=status, **_who(fields), **fields)
 

@@ -33,10 +33,15 @@ def content_of(campaign: Campaign, customer: Customer) -> Content:
 
 def arm_of(campaign: Campaign, customer: Customer) -> Arm | None:
     """The customer's arm; None: the campaign has none."""
+    return arm_named(campaign, customer.name)
+
+
+def arm_named(campaign: Campaign, name: str) -> Arm | None:
+    """The arm of whoever has this name."""
     if campaign.experiment is None:
         return None
     arms = campaign.experiment.arms
-    left = share(campaign.experiment.salt or campaign.id, customer.name) * sum(arm.weight for arm in arms)
+    left = share(campaign.experiment.salt or campaign.id, name) * sum(arm.weight for arm in arms)
     for arm in arms:
         left -= arm.weight
         if left < 0:

@@ -11,6 +11,8 @@ from tests.oracle.history import PROFILE_TYPES, Event
 
 STRENGTH = (("email_hash", "email"), ("loyalty_card_id", "card"), ("device_id", "device"), ("anonymous_id", "anon"))
 """Identifiers, strongest first, with the prefix of the unknown customer that each names."""
+FIELDS = dict(STRENGTH)
+PAST_MAX = 20
 LINKING_TYPES = ("customer.identified", "order.placed", "pos.receipt")
 
 
@@ -59,7 +61,7 @@ class Registry:
         self.merged_into: dict[str, str] = {}
         self.was_merged: set[str] = set()
         self.given_by: dict[str, tuple[int, str]] = {}
-        """(at, event id) of the latest link of each identifier."""
+        """(at, event id) of the latest link or unlinking of each identifier."""
         self.given_to: dict[str, set[str]] = {}
         """Customer -> every identifier that was ever given to him, by the id under which it was."""
         self.same: dict[str, frozenset[str]] = {}
@@ -67,6 +69,16 @@ class Registry:
         self.erased: set[str] = set()
         self.erased_at: dict[str, int] = {}
         """Identifier -> when it was erased: what happened until then is left out while it belongs to nobody else."""
+        self.unlinked: dict[str, int] = {}
+        """How often each identifier was unlinked."""
+        self.past: dict[str, list[tuple[int, str]]] = {}
+        """Identifier -> (until when, whose it was) of its unlinkings, oldest first."""
+        self.visited: set[str] = set()
+        """Unknown customers who had an event."""
+
+    def unknown(self, name: str) -> str:
+        """The unknown customer whose an identifier is that belongs to nobody: another one after each unlinking."""
+        return _unknown(name, self.unlinked.get(name, 0))
 
     def survivor(self, customer: str) -> str:
         """The CRM customer that goes on for this one."""
@@ -82,10 +94,14 @@ class Registry:
         names = identifiers(event.record)
         if not names:
             return None
-        owner = self.owner.get(names[0])
-        if owner is None and event.at <= self.erased_at.get(names[0], -1):
+        before = [owner for until, owner in self.past.get(names[0], ()) if event.at <= until]
+        owner = before[0] if before else self.owner.get(names[0], self.unknown(names[0]))
+        if ":" not in owner:
+            return self.survivor(owner)
+        if event.at <= self.erased_at.get(owner, -1):
             return None
-        return names[0] if owner is None else self.survivor(owner)
+        self.visited.add(owner)
+        return owner
 
     def link(self, event: Event) -> list[Becomes]:
         """Give the event's identifiers to its customer, unless a later link spoke; the first brings a history along.
@@ -97,26 +113,63 @@ class Registry:
         customer = self.survivor(event.record["customer_id"])
         steps: list[Becomes] = []
         for name in sorted(links_of(event)):
+            if (event.at, event.id) <= self.given_by.get(name, (-1, "")):
+                continue
             if name not in self.owner:
-                steps.append(Becomes(event.eff, name, customer))
-            if (event.at, event.id) > self.given_by.get(name, (-1, "")):
-                self.owner[name], self.given_by[name] = customer, (event.at, event.id)
-                self.given_to.setdefault(event.record["customer_id"], set()).add(name)
+                steps.append(Becomes(event.eff, self.unknown(name), customer))
+            self.owner[name], self.given_by[name] = customer, (event.at, event.id)
+            self.given_to.setdefault(event.record["customer_id"], set()).add(self.unknown(name))
         return steps
+
+    def unlink(self, event: Event) -> None:
+        """An identifier is not the customer's any more; what happened until then stays his."""
+        name = f"{FIELDS[event.record['identifier']]}:{event.record['value']}"
+        if self.owner.get(name) not in self.family(event.record["customer_id"]):
+            return
+        if (event.at, event.id) <= self.given_by[name]:
+            return
+        self.past[name] = [*self.past.get(name, []), (event.at, self.owner.pop(name))][-PAST_MAX:]
+        self.unlinked[name] = self.unlinked.get(name, 0) + 1
+        self.visited.discard(self.unknown(name))
+        self.given_by[name] = (event.at, event.id)
 
     def family(self, customer: str) -> frozenset[str]:
         """Everybody whom orders of the CRM made the same as this customer."""
         return self.same.get(customer, frozenset({customer}))
 
-    def erase(self, event: Event) -> None:
+    def erase(self, event: Event) -> list[str]:
         """All who are the same are erased for good; what was ever given to them belongs to nobody, unless it has gone
-        to somebody else."""
+        to somebody else. The unknown customers who go with them."""
         gone = self.family(event.record["customer_id"])
         self.erased |= gone
-        for name in {name for customer in gone for name in self.given_to.get(customer, ())}:
+        given = {name for customer in gone for name in self.given_to.pop(customer, ())}
+        freed = {plain for unknown in given for plain in self._free(unknown, gone)}
+        for name in given | freed:
             self.erased_at[name] = max(event.at, self.erased_at.get(name, event.at))
-            if self.owner.get(name) in gone:
-                del self.owner[name], self.given_by[name]
+        return sorted(given | freed)
+
+    def _free(self, unknown: str, gone: frozenset[str]) -> list[str]:
+        """Take an identifier from the erased. One that was unlinked, and is of nobody else in any time, begins anew
+        under its own name."""
+        kind, value = unknown.split(":", 1)
+        name = f"{kind.split('~')[0]}:{value}"
+        if self.owner.get(name) in gone:
+            del self.owner[name], self.given_by[name]
+            self.visited.discard(self.unknown(name))
+        if name not in self.past:
+            return []
+        first = self.unlinked[name] - len(self.past[name])
+        self.past[name] = [
+            (until, _unknown(name, first + number) if owner in gone else owner)
+            for number, (until, owner) in enumerate(self.past[name])
+        ]
+        left = [owner for _, owner in self.past[name] if ":" not in owner]
+        if left or name in self.owner or self.unknown(name) in self.visited:
+            return []
+        del self.past[name], self.unlinked[name]
+        self.given_by.pop(name, None)
+        self.visited.discard(name)
+        return [name]
 
     def merge(self, event: Event) -> list[Becomes]:
         """A CRM order makes one customer of two. Of several for one merged id the first counts; in a circle the one who
@@ -136,6 +189,11 @@ class Registry:
         return [Becomes(event.eff, source, self.survivor(target))]
 
 
+def _unknown(name: str, times: int) -> str:
+    kind, value = name.split(":", 1)
+    return f"{kind}~{times}:{value}" if times else name
+
+
 def resolved(events: Sequence[Event]) -> Iterable[Step]:
     """Events with their customers, and the moments at which histories move.
 
@@ -150,6 +208,9 @@ def resolved(events: Sequence[Event]) -> Iterable[Step]:
             continue
         if event.type == "customer.merged":
             yield from registry.merge(event)
+        if event.type == "customer.unlinked":
+            registry.unlink(event)
         yield Belongs(event, registry.customer_of(event))
         if event.type == "customer.erased":
-            registry.erase(event)
+            for name in registry.erase(event):
+                yield Belongs(event, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlparse
 
 from tests.oracle.carts import Cart, bought_since
@@ -108,15 +108,11 @@ class ReturningSession(Occasion):
                 yield session, at
 
     def _began(self) -> list[Event]:
-        began = [e for e in self.facts.events if e.type == "session.started" and e.brand == self.brand]
-        return sorted(began, key=lambda e: (e.at, e.record["session_id"], _device(e), _host(e)))
+        return visits_of(self.facts.events, self.brand)
 
     def _sessions(self) -> dict[str, int]:
         """Sessions of the brand with their first beginnings, in the order of time."""
-        first: dict[str, int] = {}
-        for event in self._began():
-            first.setdefault(event.record["session_id"], event.at)
-        return first
+        return {event.record["session_id"]: event.at for event in self._began()}
 
     def anchor(self, episode: str) -> int | None:
         return self._sessions().get(episode)
@@ -136,6 +132,15 @@ class ReturningSession(Occasion):
         if wanted and not any(host == origin or (origin and host.endswith(f".{origin}")) for origin in wanted):
             return None
         return Items() if is_in_segment(self, options.segment) else None
+
+
+def visits_of(events: Iterable[Event], brand: str) -> list[Event]:
+    """The beginning of each visit to a brand, in the order of time."""
+    began = [e for e in events if e.type == "session.started" and e.brand == brand]
+    first: dict[str, Event] = {}
+    for event in sorted(began, key=lambda e: (e.at, e.record["session_id"], _device(e), _host(e))):
+        first.setdefault(event.record["session_id"], event)
+    return list(first.values())
 
 
 def _device(event: Event) -> str:

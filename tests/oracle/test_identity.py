@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.base import rfc3339
+from tests.oracle import oracle_details
 from tests.oracle.builders import DAY, HASH, HOUR, LATENESS, MINUTE, History, brand, campaign, t
 from tests.oracle.helpers import decided, decided_at
 from tests.oracle.history import stamped
@@ -220,3 +221,51 @@ def test_records_of_brands_that_nobody_published_are_quarantined() -> None:
     history.cart(NOON, "a", anonymous_id="v1")
     history.identified(NOON, anonymous_id="v1", brand="elsewhere")
     assert decided(history, CART) == ["cart k1/1 suppressed no_consent"]
+
+
+def test_an_identifier_that_was_unlinked_is_somebody_elses_and_the_past_stays() -> None:
+    """The cart of 11:00 is told late; it was c1's. The cart of 13:00 is an unknown visitor's until c2 logs in."""
+    history = known()
+    history.profile(NOON - DAY, "c2")
+    history.identified(NOON - 2 * HOUR, anonymous_id="v1")
+    history.unlinked(NOON, "anonymous_id", "v1")
+    history.cart(NOON - HOUR, "a", "k1", anonymous_id="v1")["arrived_at"] = rfc3339(NOON + HOUR)
+    history.cart(NOON + HOUR, "a", "k2", anonymous_id="v1")
+    history.identified(NOON + 2 * HOUR, "c2", anonymous_id="v1")
+    history.cart(NOON + 3 * HOUR, "a", "k3", anonymous_id="v1")
+    found = oracle_details(history.sources, [CART], [brand()], LATENESS)
+    assert sorted((each.customer, each.key.episode) for each in found) == [("c1", "k1"), ("c2", "k2"), ("c2", "k3")]
+
+
+def test_only_who_has_an_identifier_loses_it_or_one_who_is_the_same() -> None:
+    for named, whose in (("c3", "c1"), ("c2", "anon~1:v1"), ("c1", "anon~1:v1")):
+        history = known()
+        history.identified(NOON - 2 * HOUR, anonymous_id="v1")
+        history.merged(NOON - HOUR, "c2")
+        history.unlinked(NOON, "anonymous_id", "v1", named)
+        history.cart(NOON + 1, "a", anonymous_id="v1")
+        found = oracle_details(history.sources, [CART], [brand()], LATENESS)
+        assert [each.customer for each in found] == [whose]
+
+
+def test_an_erasure_takes_the_visitor_after_an_unlinking_only_if_he_is_one_of_the_erased() -> None:
+    for of, left in (("c1", ["k2"]), ("c2", ["k1"])):
+        history = known()
+        history.cart(NOON - HOUR, "a", "k1", anonymous_id="v1")
+        history.identified(NOON - 30 * MINUTE, anonymous_id="v1")
+        history.unlinked(NOON, "anonymous_id", "v1")
+        history.cart(NOON + MINUTE, "a", "k2", anonymous_id="v1")
+        history.identified(NOON + HOUR, "c2", anonymous_id="v1")
+        history.erased(NOON + 2 * HOUR, of)
+        found = oracle_details(history.sources, [CART], [brand()], LATENESS)
+        assert [each.key.episode for each in found] == left
+
+
+def test_who_has_an_identifier_that_belongs_to_nobody_goes_with_whose_it_was() -> None:
+    history = known()
+    history.identified(NOON - 2 * HOUR, "c2", anonymous_id="v1")
+    history.identified(NOON - HOUR, anonymous_id="v1")
+    history.erased(NOON)
+    history.cart(NOON + 1, "a", anonymous_id="v1")
+    history.erased(NOON + HOUR, "c2")
+    assert decided(history, CART) == []

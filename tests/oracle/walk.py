@@ -447,6 +447,23 @@ def _rank(candidate: Candidate) -> tuple[int, Decimal, int, str, str, int]:
     )
 
 
+def walked(
+    history: Mapping[str, Sequence[Mapping[str, Any]]],
+    campaigns: Sequence[Campaign],
+    brands: Sequence[BrandRules],
+    lateness_ms: Mapping[str, int],
+    until_ms: int | None = None,
+) -> tuple[Walk, int]:
+    """The walk through a history, and its end; see ``oracle_details``."""
+    if until_ms is None:
+        until_ms = max((arrival_ms(r) for records in history.values() for r in records), default=0) + RUN_ON_MS
+    known_brands = {rules.brand for rules in brands} | {brand for campaign in campaigns for brand in campaign.brands}
+    events = stamped(history, lateness_ms, known_brands)
+    walk = Walk(campaigns, brands)
+    walk.run(list(resolved(events)), until_ms)
+    return walk, until_ms
+
+
 def oracle_details(
     history: Mapping[str, Sequence[Mapping[str, Any]]],
     campaigns: Sequence[Campaign],
@@ -459,11 +476,7 @@ def oracle_details(
     ``history``: records by source as in the files of a replay directory. ``lateness_ms``: by source. ``until_ms``: end
     of the run (exclusive), by default 30 days after the last arrival.
     """
-    if until_ms is None:
-        until_ms = max((arrival_ms(r) for records in history.values() for r in records), default=0) + RUN_ON_MS
-    known_brands = {rules.brand for rules in brands} | {brand for campaign in campaigns for brand in campaign.brands}
-    events = stamped(history, lateness_ms, known_brands)
-    return Walk(campaigns, brands).run(list(resolved(events)), until_ms)
+    return walked(history, campaigns, brands, lateness_ms, until_ms)[0].records
 
 
 def oracle_decisions(

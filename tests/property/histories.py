@@ -36,8 +36,11 @@ PROFILE_DETAILS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("email_domain", ("ox.ac.uk", "example.com")),
     ("preferred_channels", (["push"], ["email", "push"])),
 )
+IDENTIFIERS = ("anonymous_id", "device_id", "loyalty_card_id", "email_hash")
 CONFIRMED_AFTER = (0, 0, HOUR, 3 * DAY, -1)
 """When a grant is confirmed, after it was given; not every one is."""
+OWN_WAY = {"delivery_late": "delivery", "after_return": "refusal"}
+"""What undoes messages of an occasion and of no other: so seldom met by chance that it is drawn apart."""
 
 
 class Story:
@@ -217,7 +220,7 @@ class Story:
         self.written.receipt(at, sold, number, returned, status=status, **who, **place)
 
     def login(self, person: str, at: int) -> None:
-        chosen = self.choose.some_of(("anonymous_id", "device_id", "loyalty_card_id", "email_hash"), 1)
+        chosen = self.choose.some_of(IDENTIFIERS, 1)
         named = {name: self.identifiers(person)[name] for name in chosen}
         self.written.identified(at, person, **named, **self.place())
 
@@ -304,7 +307,8 @@ class Story:
 
     def aftermath(self, person: str, at: int) -> None:
         """Something that brings a message about, and what undoes it: soon after the message, or known too late."""
-        choose, campaign = self.choose, self.choose.one_of(self.campaigns)
+        choose, seldom = self.choose, [each for each in self.campaigns if each.occasion in OWN_WAY]
+        campaign = choose.one_of(seldom if seldom and choose.chance(40) else self.campaigns)
         place = {"brand": choose.one_of(campaign.brands), "market": choose.one_of(MARKETS)}
         who, goods = {"customer_id": person}, {choose.one_of(PRODUCTS): 1}
         order_id, due = self.fresh("a"), at + choose.one_of(campaign.steps).after
@@ -327,12 +331,12 @@ class Story:
         when = due + hold + choose.one_of((-HOUR, 0, 1, MINUTE, 31 * MINUTE, HOUR - 1, HOUR, HOUR + 1, 20 * HOUR))
         if choose.chance(30):
             self.written.feedback(due + hold + choose.one_of((0, 1, MINUTE)), "delivered", "email", **who, **place)
-        record = self._undoing(person, when, order_id, goods, place)
+        record = self._undoing(person, when, order_id, goods, place, campaign.occasion)
         if choose.chance(50):
             record["arrived_at"] = rfc3339(parse_ms(record["occurred_at"]) + choose.one_of(DELAYS_BEYOND))
 
     def _undoing(
-        self, person: str, at: int, order_id: str, goods: dict[str, int], place: dict[str, Any]
+        self, person: str, at: int, order_id: str, goods: dict[str, int], place: dict[str, Any], occasion: str
     ) -> dict[str, Any]:
         choose, who = self.choose, {"customer_id": person}
         ways = (
@@ -347,7 +351,7 @@ class Story:
             "delivery",
             "refusal",
         )
-        how = choose.one_of(ways)
+        how = OWN_WAY[occasion] if occasion in OWN_WAY and choose.chance(50) else choose.one_of(ways)
         if how == "till":
             return self.written.receipt(at, goods, self.written.count, **who, **place)
         if how == "order":
@@ -375,6 +379,34 @@ class Story:
         else:
             self.merged.add(person)
             self.written.merged(at, person, self.choose.one_of(before))
+
+    def taken_away(self, person: str, at: int) -> None:
+        """An identifier is unlinked, from him or in vain: used, linked, merged and erased about it, some of it late."""
+        choose, name, place = self.choose, self.choose.one_of(IDENTIFIERS), self.place()
+        own, other, begun = {name: self.identifiers(person)[name]}, choose.one_of(self.people), at
+        told = {"customer_id": person, "identifier": name, "value": own[name]}
+        if choose.chance(85):
+            self.written.identified(at, person, **own, **place)
+        for _ in range(choose.up_to(7, 2)):
+            at += choose.one_of(SHORT)
+            what = choose.one_of(
+                ("use", "use", "use", "link", "link", "unlink", "unlink", "crm", "late", "late", "erase")
+            )
+            if what in ("use", "late"):
+                record = self.written.cart(at, self.goods(), self.fresh("k"), **own, **place)
+            elif what == "link":
+                record = self.written.identified(at, choose.one_of((person, other)), **own, **place)
+            elif what == "unlink":
+                record = self.written.add("customers", "customer.unlinked", at, **told, **place)
+                if choose.chance(25):
+                    record["customer_id"] = other
+            elif what == "crm":
+                self.order_of_crm(choose.one_of((person, other)), at)
+            else:
+                self.written.erased(at, choose.one_of((person, other)))
+            if what == "late" or (what in ("link", "unlink") and choose.chance(25)):
+                happened = begun + choose.up_to(max(at - begun, 1))
+                record |= {"occurred_at": rfc3339(happened), "arrived_at": rfc3339(at + choose.one_of(SHORT))}
 
     def tell(self, scenes: int) -> None:
         """Write the catalogue, the profiles, and so many scenes."""
@@ -406,6 +438,8 @@ class Story:
             scene(choose.one_of(self.people), self.moment())
         for _ in range(choose.up_to(5)):
             self.catalogue(choose.one_of(PRODUCTS), self.moment())
+        for _ in range(choose.up_to(4) - 2):
+            self.taken_away(choose.one_of(self.people), self.moment())
 
 
 def _begin_browsing(story: Story, at: int, order_id: str, goods: dict[str, int], fields: dict[str, Any]) -> int:

@@ -95,3 +95,40 @@ def test_a_return_refused_after_months_leaves_the_purchase_kept(decided: Callabl
     history.cart(NIGHT + 240 * DAY, "a", customer_id="c2")
     wanted = campaign("calendar", "day", "0s", options={"date": "2011-09-01"})
     assert decided(history, wanted) == ["c1 c1/2011-09-01/1 suppressed no_consent"]
+
+
+@pytest.mark.parametrize("decided", [by_the_core, by_the_oracle])
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ({90: "return.received", 130: "return.rejected"}, True),
+        ({89: "return.received", 120: "return.rejected", 128: "refund.issued"}, False),
+    ],
+)
+def test_the_last_word_on_a_return_counts_also_when_the_purchase_is_old(
+    words: dict[int, str], kept: bool, decided: Callable[[Any, Any], list[str]]
+) -> None:
+    """At the last word the lines of so old a purchase would be forgotten, and what the word before it said be final."""
+    history, who = History(), {"customer_id": "c1"}
+    order = history.order(NIGHT, "a", **who)
+    for day, word in words.items():
+        history.back(NIGHT + day * DAY, "a", "r1", word, order_id=order["order_id"], **who)
+    history.cart(NIGHT + 240 * DAY, "a", customer_id="c2")
+    wanted = campaign("calendar", "day", "0s", options={"date": "2011-09-01"})
+    assert decided(history, wanted) == (["c1 c1/2011-09-01/1 suppressed no_consent"] if kept else [])
+
+
+@pytest.mark.parametrize("decided", [by_the_core, by_the_oracle])
+def test_a_return_counts_as_long_as_lines_of_its_purchase_are_remembered(
+    decided: Callable[[Any, Any], list[str]],
+) -> None:
+    """The second return keeps the lines while another purchase is forgotten; the first, as old, is not."""
+    history, who = History(), {"customer_id": "c1"}
+    history.order(NIGHT - 10 * DAY, "z", "o-before", **who)
+    history.of_order("cancelled", NIGHT - 9 * DAY, "o-before", **who)
+    order = history.order(NIGHT, {"a": 1, "b": 1}, **who)
+    for day, product in ((5, "a"), (90, "b")):
+        history.back(NIGHT + day * DAY, product, f"r-{product}", order_id=order["order_id"], **who)
+    history.receipt(NIGHT + 140 * DAY, {}, 7, "z", **who)
+    history.cart(NIGHT + 240 * DAY, "a", customer_id="c2")
+    assert decided(history, campaign("calendar", "day", "0s", options={"date": "2011-09-01"})) == []

@@ -13,7 +13,8 @@ from tests.oracle.builders import DAY, HASH, History, t
 
 NOON = t("2011-03-01T12:00")
 HASHED = hasher("a key of the tests")
-ERASED = {HASHED(name): NOON for name in ("c1", "c2", "anon:A", f"email:{HASH}")}
+ERASED = {HASHED(name): NOON for name in ("c1", "c2", "anon:A", "anon~:U", f"email:{HASH}")}
+"""Of U somebody was erased who used it after it was unlinked."""
 
 
 def left(history: History) -> list[str]:
@@ -35,6 +36,8 @@ def left(history: History) -> list[str]:
         ({"anonymous_id": "A"}, NOON, False),
         ({"anonymous_id": "A"}, NOON + 1, True),
         ({"anonymous_id": "B"}, NOON, True),
+        ({"anonymous_id": "U"}, NOON, False),
+        ({"anonymous_id": "U"}, NOON + 1, True),
         ({"email_hash": HASH}, NOON, False),
     ],
 )

@@ -78,6 +78,7 @@ def test_what_is_a_state_is_compacted_and_what_is_an_event_is_kept_for_a_while()
         "control",
         "erasures",
         "progress",
+        "customer-profile",
         "shadow-progress",
         *changelogs,
     }

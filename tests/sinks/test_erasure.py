@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 
 from schemas.envelope import Envelope
@@ -14,6 +15,7 @@ from sinks.protocol import Batch, SinkRecord
 from sinks.snapshots import LATEST, snapshots
 from sinks.tables import RAW_TABLES
 from streams.errors import SinkError
+from streams.identity.audit import change
 from streams.wire import encode_envelope
 from tests.sinks.builders import DAY, T0, FakeRecord, batch, decision, event, feedback, line, order
 from tests.sinks.rows import ask
@@ -33,6 +35,12 @@ NOW = datetime.now(UTC)
 LATER = timedelta(days=2)
 
 
+def given(name: str) -> bytes:
+    """The audit record of a link."""
+    order = event("e1", "identity.link", f"anon:{COOKIE}", {}, T0)
+    return msgspec.json.encode(change(order, "linked", name, identifier=f"anon:{COOKIE}"))
+
+
 def about(name: str, at: int = T0, first: int = 0) -> Batch:
     """Something of a customer in every table."""
     placed = order(f"o-{name}", name, line("p", 2, 500), line("q", 1, 100, "2"), at=at)
@@ -40,6 +48,7 @@ def about(name: str, at: int = T0, first: int = 0) -> Batch:
         "customer_events": encode_envelope(placed),
         "decisions": decision(f"d-{name}", customer_id=name),
         "channel_feedback": feedback(f"f-{name}", customer_id=name),
+        "identity_audit": given(name),
     }
     made = {topic: [FakeRecord(0, first, T0, name.encode(), value)] for topic, value in values.items()}
     broken = f'{{"customer_id":"{name}","broken'.encode()
@@ -68,9 +77,9 @@ def sink(path: Path) -> DuckDBWriter:
 
 
 def test_rows_of_all_tables_go_with_the_order_and_nobody_elses(sink: DuckDBWriter) -> None:
-    assert counts(sink) == [2, 4, 2, 2, 2]
+    assert counts(sink) == [2, 4, 2, 2, 2, 2]
     sink.write(batch(customer_events=said(forget(GONE), first=2)))
-    assert counts(sink) == [1, 2, 1, 1, 1]
+    assert counts(sink) == [1, 2, 1, 1, 1, 1]
     assert ask(sink, "SELECT DISTINCT customer_id FROM raw.customer_events") == [STAYS]
     assert ask(sink, "SELECT length(name_hash), rewritten FROM meta.erasures") == [(32, False)]
     sink.close()
@@ -82,7 +91,7 @@ def test_what_comes_late_stays_out_and_positions_go_on(sink: DuckDBWriter, path:
     again = DuckDBWriter(path, "p", "a key of the tests", 86_400)
     again.write(about(GONE, first=3))
     again.write(about(GONE, at=T0 + 9 * DAY, first=4))
-    assert counts(again) == [1, 2, 1, 1, 1]
+    assert counts(again) == [1, 2, 1, 1, 1, 1]
     assert again.positions()["customer-events", 0] == 5
     again.close()
 
@@ -91,7 +100,7 @@ def test_an_order_and_what_it_is_about_may_come_in_one_batch(sink: DuckDBWriter)
     both = about("customer-3", first=5)
     both.records["customer-events"] += said(forget("customer-3"), first=6)
     sink.write(both)
-    assert counts(sink) == [2, 4, 2, 2, 2]
+    assert counts(sink) == [2, 4, 2, 2, 2, 2]
     sink.close()
 
 
@@ -107,6 +116,27 @@ def test_an_identifier_may_be_used_again_afterwards(sink: DuckDBWriter) -> None:
     kept = f"SELECT event_id FROM raw.customer_events WHERE customer_id = '{name}'"
     assert ask(sink, kept) == [f"v{after}"] * 2
     assert ask(sink, "SELECT count(*) FROM raw.feedback WHERE anonymous_id IS NOT NULL") == [0]
+    sink.close()
+
+
+@pytest.mark.parametrize(("name", "cookie"), [(f"anon~2:{COOKIE}", COOKIE), ("anon:a:b", "a:b")])
+def test_feedback_is_found_by_the_identifier_alone(sink: DuckDBWriter, name: str, cookie: str) -> None:
+    """Whether it was unlinked before, and whatever it holds."""
+    answer = feedback("f9", customer_id=None, anonymous_id=cookie)
+    sink.write(batch(channel_feedback=[FakeRecord(0, 9, T0, b"k", answer)]))
+    sink.write(batch(customer_events=said(forget(name), first=5)))
+    sink.write(batch(channel_feedback=[FakeRecord(0, 10, T0, b"k", answer)]))
+    assert ask(sink, "SELECT count(*) FROM raw.feedback WHERE anonymous_id IS NOT NULL") == [0]
+    sink.close()
+
+
+def test_the_audit_of_an_unlinking_can_be_asked_for(sink: DuckDBWriter) -> None:
+    order = event("e2", "identity.unlinked", f"anon:{COOKIE}", {}, T0 + DAY)
+    taken = change(order, "unlinked", STAYS, identifier=f"anon:{COOKIE}", unknown=f"anon~1:{COOKIE}")
+    sink.write(batch(identity_audit=[FakeRecord(0, 9, T0, STAYS.encode(), msgspec.json.encode(taken))]))
+    found = ask(sink, f"SELECT unknown FROM raw.identity_audit WHERE action = 'unlinked' AND customer_id = '{STAYS}'")
+    assert found == [f"anon~1:{COOKIE}"]
+    assert ask(sink, "SELECT epoch_ms(occurred_at) FROM raw.identity_audit WHERE event_id = 'e2'") == [T0 + DAY]
     sink.close()
 
 
@@ -133,7 +163,7 @@ def test_after_the_rewriting_no_byte_is_left_in_any_file(sink: DuckDBWriter, pat
         assert latest.execute("SELECT customer_id FROM raw.decisions").fetchall() == [(STAYS,)]
         assert latest.execute("SELECT rewritten FROM meta.erasures").fetchall() == [(True,)]
         assert latest.execute("SELECT count(*) FROM mart.decision_funnel").fetchall() != [(0,)]
-    assert counts(sink) == [1, 2, 1, 1, 1]
+    assert counts(sink) == [1, 2, 1, 1, 1, 1]
     assert sink.positions()["customer-events", 0] == 3
     sink.write(about("customer-5", first=6))
     sink.close()
@@ -144,7 +174,7 @@ def test_a_rewriting_that_died_is_begun_anew(sink: DuckDBWriter, path: Path, tmp
     sink.write(batch(customer_events=said(forget(GONE), first=2)))
     sink.publish(tmp_path / "shots", 3, NOW + LATER)
     assert not path.with_name(path.name + ".rewriting").exists()
-    assert counts(sink) == [1, 2, 1, 1, 1]
+    assert counts(sink) == [1, 2, 1, 1, 1, 1]
     sink.close()
 
 
@@ -153,5 +183,5 @@ def test_a_rewriting_without_room_says_so_and_keeps_the_file(sink: DuckDBWriter,
     sink.write(batch(customer_events=said(forget(GONE), first=2)))
     with pytest.raises(SinkError, match=path.name):
         sink.publish(tmp_path / "shots", 3, NOW + LATER)
-    assert counts(sink) == [1, 2, 1, 1, 1]
+    assert counts(sink) == [1, 2, 1, 1, 1, 1]
     sink.close()
