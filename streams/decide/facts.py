@@ -157,8 +157,12 @@ def bought_since(state: CustomerState, brand: str, since: int) -> tuple[dict[str
 
 def products_bought(state: CustomerState, brand: str) -> set[str]:
     """The products of the brand's purchases that are not cancelled, as far as lines are remembered."""
-    purchases = [p for p in state.purchases.values() if p.at >= 0 and p.brand == brand and not p.cancelled]
-    return {line.product for purchase in purchases for line in purchase.lines}
+    derived, key = state.derived, ("products bought", brand)
+    if key not in derived:
+        purchases = [p for p in state.purchases.values() if p.at >= 0 and p.brand == brand and not p.cancelled]
+        derived[key] = {line.product for purchase in purchases for line in purchase.lines}
+    found: set[str] = derived[key]
+    return found
 
 
 def fold(state: CustomerState, now: int) -> None:

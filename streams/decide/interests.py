@@ -102,14 +102,14 @@ def _show(state: CustomerState, place: str, kind: str, at: int, listed: bool, wa
     interest = state.interests.get(place)
     if interest is None:
         interest = state.interests[place] = Interest()
-    day = interest.last // DAY_MS
-    if at >= getattr(interest, kind):
-        setattr(interest, kind, at)
-        if kind == "wished":
-            interest.listed = listed
-    new_day = interest.last // DAY_MS
-    if watchers is not None and state.known and new_day != day:
-        watchers.enter(place, state.customer, new_day)
+    if at < getattr(interest, kind):
+        return
+    last, day = interest.last, at // DAY_MS
+    setattr(interest, kind, at)
+    if kind == "wished":
+        interest.listed = listed
+    if at > last and watchers is not None and day > last // DAY_MS and state.known:
+        watchers.enter(place, state.customer, day)
 
 
 def _bound(state: CustomerState, watchers: Watchers | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -128,6 +128,7 @@ class Item:
 Versions = list[tuple[int, Item]]
 """(from when on, product), oldest first."""
 _NO_VERSIONS: tuple[list[int], list[Item], list[str]] = ([], [], [])
+_NOTHING: frozenset[str] = frozenset()
 
 
 class RuleSet:
@@ -176,6 +177,7 @@ class Rules:
         """Whether a brand has, or had, a list with a capacity."""
         self._items: dict[tuple[str, str], tuple[list[int], list[Item], list[str]]] = {}
         """(brand, product) -> times, versions, event ids."""
+        self._lasting: dict[str, set[str]] = {}
         self.forgotten: list[tuple[str, str, int]] = []
         """(brand, product, time) of versions no longer kept, since it was last emptied."""
 
@@ -206,6 +208,10 @@ class Rules:
         times, items, _ = self._items.get((brand, product), _NO_VERSIONS)
         index = bisect_right(times, now)
         return list(zip(times[:index], items[:index], strict=True))
+
+    def lasting(self, brand: str) -> Set[str]:
+        """The products of which a version has said after how many days they are usually bought again. It only grows."""
+        return self._lasting.get(brand, _NOTHING)
 
     def knows(self, event: Envelope) -> bool:
         """Whether this very version of a product is known already (the record came twice)."""
@@ -243,6 +249,8 @@ class Rules:
         times.append(event.eff)
         items.append(item)
         ids.append(event.id)
+        if item.usual_days is not None:
+            self._lasting.setdefault(event.brand, set()).add(item.product)
         if len(times) > VERSIONS_MAX:
             if times[0] != times[1]:
                 self.forgotten.append((event.brand, item.product, times[0]))
