@@ -19,7 +19,7 @@ from streams.decide.occasions import ARMED_BY, OCCASIONS, REMEMBERED_FOR, UNDONE
 from streams.decide.occasions.base import Occasion, Verdict
 from streams.decide.occasions.cart_abandoned import ROUNDS
 from streams.decide.records import Episode, Made, correction, decision
-from streams.decide.rules import Compiled, Rules
+from streams.decide.rules import Compiled, Rules, RuleSet
 from streams.decide.state import (
     CORRECTION_MS,
     DECIDED_KEPT_MS,
@@ -73,12 +73,8 @@ class CustomerFold:
                 self._correct(self.view(state, event.eff), event)
         if kind in ARMED_BY:
             view = self.view(state, event.eff)
-            by_brand = view.rules.by_brand
-            for occasion in ARMED_BY[kind]:
-                for brand in view.rules.brands_of.get(occasion.name, ()) if occasion.across_brands else (event.brand,):
-                    campaigns = by_brand.get(brand, _NONE).get(occasion.name)
-                    if campaigns is not None:
-                        self._arm(view, occasion, campaigns, brand, event)
+            for occasion, brand, campaigns in _armed_by(view.rules, kind, event.brand):
+                self._arm(view, occasion, campaigns, brand, event)
         return True
 
     def tell(self, state: CustomerState, change: Envelope) -> None:
@@ -197,22 +193,23 @@ class CustomerFold:
     ) -> None:
         """Set a timer for each step of what the occasion arms, unless it waits, is decided, or its time is over."""
         state, now = view.state, view.now
-        timers, decided = state.timers, state.decided
+        timers = state.timers
         for campaign in campaigns:
             for arming in occasion.arm(view, campaign, brand, event):
-                for number, after in enumerate(campaign.afters, 1):
-                    moment = arming.anchor + after
-                    name = f"{brand}|{campaign.id}|{arming.episode}|{number}"
+                episode, anchor, number = arming.episode, arming.anchor, 0
+                start = f"{brand}|{campaign.id}|{episode}|"
+                for after in campaign.afters:
+                    number += 1
+                    moment, name = anchor + after, f"{start}{number}"
                     armed = timers.get(name)
-                    if name in state.listed:
-                        continue
                     if armed is None:
-                        if moment + campaign.valid_for < now or name in decided:
+                        if moment + campaign.valid_for < now or name in state.decided:
                             continue
-                        if state.slots and slots.holds(state, brand, campaign.id, arming.episode, number):
+                        if state.slots and slots.holds(state, brand, campaign.id, episode, number):
                             continue
-                        self._set_timer(state, name, max(moment, now))
-                    elif armed > moment and armed > now:
+                    elif armed <= moment or armed <= now:
+                        continue
+                    if name not in state.listed:
                         self._set_timer(state, name, max(moment, now))
 
     def _set_timer(self, state: CustomerState, name: str, due: int) -> None:
@@ -263,6 +260,19 @@ class CustomerFold:
                 self._take_back(view, sent, event, "erased")
         if self.watchers is not None:
             interests.leave_all(state, self.watchers)
+
+
+def _armed_by(rules: RuleSet, kind: str, of_brand: str) -> list[tuple[Occasion, str, list[Compiled]]]:
+    """What an event of a kind and brand may arm, with the brand and the campaigns; looked up once for these rules."""
+    known = rules.armed_by.get((kind, of_brand))
+    if known is None:
+        known = rules.armed_by[kind, of_brand] = [
+            (occasion, brand, campaigns)
+            for occasion in ARMED_BY[kind]
+            for brand in (rules.brands_of.get(occasion.name, ()) if occasion.across_brands else (of_brand,))
+            if (campaigns := rules.by_brand.get(brand, _NONE).get(occasion.name)) is not None
+        ]
+    return known
 
 
 def is_copy(state: CustomerState, event: Envelope) -> bool:

@@ -11,6 +11,7 @@ from operator import attrgetter
 from schemas.customers import CRM
 from schemas.envelope import Envelope
 from streams.decide.ledger import settle
+from streams.decide.rhythm import purchase_days
 from streams.decide.state import (
     CART_KEPT_MS,
     CARTS_MAX,
@@ -140,6 +141,15 @@ def kept_purchases(state: CustomerState, brand: str) -> list[Purchase]:
         kept.sort(key=_oldest_first)
         derived[key] = kept
     found: list[Purchase] = derived[key]
+    return found
+
+
+def days_with_purchases(state: CustomerState, brand: str) -> list[int]:
+    """The first kept purchase of the brand on each UTC day with one, oldest first."""
+    derived, key = state.derived, ("days", brand)
+    if key not in derived:
+        derived[key] = purchase_days(kept_purchases(state, brand))
+    found: list[int] = derived[key]
     return found
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.lifecycle import LifecycleRules, RfmRules, Segment, Stage
 from streams.decide.facts import kept_value
-from streams.decide.rhythm import late_after, purchase_days, usual_interval
+from streams.decide.rhythm import late_after, usual_interval
 from streams.decide.rules import Brand, minor
 from streams.decide.state import DAY_MS, Profile
 
@@ -66,7 +66,7 @@ def trade(view: View, brand: Brand) -> Trade:
             for each in sorted({of for _, of in worth})
         }
         only_falls = all(value >= 0 for value, _ in worth)
-        derived[key] = Trade(purchase_days(kept), [purchase.at for purchase in kept], sums, only_falls)
+        derived[key] = Trade(view.purchase_days(name), [purchase.at for purchase in kept], sums, only_falls)
     found: Trade = derived[key]
     return found
 

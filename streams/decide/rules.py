@@ -134,7 +134,17 @@ _NOTHING: frozenset[str] = frozenset()
 class RuleSet:
     """Campaigns and brand rules in force together; never changed once made."""
 
-    __slots__ = ("brands", "brands_of", "by_brand", "campaigns", "on_arrival", "since", "version", "watched")
+    __slots__ = (
+        "armed_by",
+        "brands",
+        "brands_of",
+        "by_brand",
+        "campaigns",
+        "on_arrival",
+        "since",
+        "version",
+        "watched",
+    )
 
     def __init__(
         self, campaigns: Mapping[str, Compiled], brands: Mapping[str, Brand], version: int, since: int = -(1 << 62)
@@ -160,6 +170,8 @@ class RuleSet:
             if (kinds := frozenset(kind for each in occasions.values() for one in each for kind in watches(one)))
         }
         """Brand -> in what way customers have to have shown interest in a product to be told of its changes."""
+        self.armed_by: dict[tuple[str, str], Any] = {}
+        """(event type, brand) -> what it may arm, as far as ``streams.decide.customer`` has looked it up."""
         self.brands_of: dict[str, list[str]] = {}
         """Occasion -> brands with campaigns of it, by name."""
         for brand in self.by_brand:
@@ -212,6 +224,11 @@ class Rules:
     def lasting(self, brand: str) -> Set[str]:
         """The products of which a version has said after how many days they are usually bought again. It only grows."""
         return self._lasting.get(brand, _NOTHING)
+
+    def has_changed(self, brand: str, product: str, since: int) -> bool:
+        """Whether there is a version of a product after a moment, in force already or not."""
+        known = self._items.get((brand, product))
+        return known is not None and known[0][-1] > since
 
     def knows(self, event: Envelope) -> bool:
         """Whether this very version of a product is known already (the record came twice)."""
