@@ -51,8 +51,8 @@ def wake_bytes(wake: int) -> bytes:
 def earliest_wake(state: CustomerState) -> int:
     """The wake for a customer's earliest timer or slot; NEVER without one."""
     wake = wake_at(min(state.timers.values()), EPISODE_RANK) if state.timers else NEVER
-    for slot in state.slots.values():
-        wake = min(wake, wake_at(slot.release, SLOT_RANK))
+    if state.slots:
+        wake = min(wake, min([wake_at(slot.release, SLOT_RANK) for slot in state.slots.values()]))
     return wake
 
 

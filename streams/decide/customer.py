@@ -62,19 +62,18 @@ class CustomerFold:
         if is_copy(state, event):
             return False
         facts.apply(state, event)
-        kind = event.type
-        if kind in interests.INTEREST_TYPES and (watched := self.rules.at(event.eff).watched):
-            interests.note(state, event, watched, self.watchers)
-        if kind in REMEMBERED_FOR and self._is_remembered(event):
-            web_facts.remember(state, event)
+        kind, view = event.type, self.view(state, event.eff)
+        rules = view.rules
+        if kind in interests.INTEREST_TYPES and rules.watched:
+            interests.note(state, event, rules.watched, self.watchers)
+        if kind in REMEMBERED_FOR and not REMEMBERED_FOR[kind].isdisjoint(rules.by_brand.get(event.brand, _NONE)):
+            web_facts.remember(state, event)  # a campaign of the brand asks for it
         if state.sent:
             _forget_sent(state, event.eff)
             if kind in UNDONE_BY or kind in CONSENT_EVENTS:
-                self._correct(self.view(state, event.eff), event)
-        if kind in ARMED_BY:
-            view = self.view(state, event.eff)
-            for occasion, brand, campaigns in _armed_by(view.rules, kind, event.brand):
-                self._arm(view, occasion, campaigns, brand, event)
+                self._correct(view, event)
+        for occasion, brand, campaigns in _armed_by(rules, kind, event.brand):
+            self._arm(view, occasion, campaigns, brand, event)
         return True
 
     def tell(self, state: CustomerState, change: Envelope) -> None:
@@ -84,11 +83,6 @@ class CustomerFold:
         for name in change.data["occasions"]:
             campaigns = view.rules.by_brand.get(change.brand, _NONE).get(name, ())
             self._arm(view, OCCASIONS[name], campaigns, change.brand, change)
-
-    def _is_remembered(self, event: Envelope) -> bool:
-        """Whether a campaign of the brand asks for this kind of web event."""
-        by_occasion = self.rules.at(event.eff).by_brand.get(event.brand, _NONE)
-        return not REMEMBERED_FOR[event.type].isdisjoint(by_occasion)
 
     def rearm(self, state: CustomerState, now: int) -> None:
         """Arm every campaign's episodes from the facts: after new campaigns, and after a merge.
@@ -268,7 +262,7 @@ def _armed_by(rules: RuleSet, kind: str, of_brand: str) -> list[tuple[Occasion, 
     if known is None:
         known = rules.armed_by[kind, of_brand] = [
             (occasion, brand, campaigns)
-            for occasion in ARMED_BY[kind]
+            for occasion in ARMED_BY.get(kind, ())
             for brand in (rules.brands_of.get(occasion.name, ()) if occasion.across_brands else (of_brand,))
             if (campaigns := rules.by_brand.get(brand, _NONE).get(occasion.name)) is not None
         ]

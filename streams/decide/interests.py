@@ -38,8 +38,9 @@ def note(state: CustomerState, event: Envelope, watched: Watched, watchers: Watc
         rows, kind = [row["product"] for row in data["lines"] if row.get("kind") != "return"], "bought"
     if kind not in kinds:
         return
+    start, listed = f"{event.brand}|", bool(data.get("listed"))
     for product in list(dict.fromkeys(rows))[:INTERESTS_MAX]:
-        _show(state, f"{event.brand}|{product}", kind, at, bool(data.get("listed")), watchers)
+        _show(state, f"{start}{product}", kind, at, listed, watchers)
     _bound(state, watchers)
 
 

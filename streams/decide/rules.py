@@ -65,10 +65,8 @@ class Brand:
 
     def quiet_hours(self, channel: str, market: str | None = None) -> QuietHours | None:
         """The channel's own quiet hours in the market, else in all, else those of ``*``; None when there are none."""
-        if not self.quiet:
-            return None
-        places = ((channel, market), (channel, None), ("*", market), ("*", None))
-        rule = next((self.quiet[place] for place in places if place in self.quiet), None)
+        of = self.quiet.get
+        rule = of((channel, market)) or of((channel, None)) or of(("*", market)) or of(("*", None))
         return rule if rule is not None and rule.start != rule.end else None
 
     def business_hours(self, channel: str, market: str | None) -> BusinessHours | None:
@@ -99,6 +97,8 @@ class Brand:
 
     def closed_days(self, channel: str, market: str | None) -> list[ClosedDays]:
         """The rules that close the channel in the market on some days."""
+        if not self.rules.closed_days:
+            return []
         return [
             closed
             for closed in self.rules.closed_days

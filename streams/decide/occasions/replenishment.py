@@ -13,9 +13,10 @@ returns, till receipts, catalogue.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Set
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from schemas.envelope import Envelope
 from streams.decide.facts import PURCHASE_TYPES, TRADE_TYPES
@@ -135,35 +136,34 @@ def _needs(view: View, campaign: Compiled, brand: str, episode: str = "") -> Ite
 
 
 def _groups(view: View, campaign: Compiled, brand: str) -> dict[str, _Group]:
-    """Episode -> what was bought of its product or category, where that may be a need. By product they follow from the
-    purchases and from which products last, and are worked out once."""
+    """Episode -> what was bought of its product or category; of products, those that may be a need. By product they
+    follow from the purchases and from which products last, and are worked out once."""
     options, lasting = campaign.options, view.catalogue.lasting(brand)
     if options.by == "category" or options.categories:
         bought = [each for each in _bought(view, brand) if _is_wanted(view, campaign, brand, each[2])]
-        return _group_by(view, brand, bought, options, lasting)
+        return _group_by(view, brand, bought, options.by)
     derived, key = view.state.derived, ("bought again", brand, options.min_intervals, len(lasting))
     if key not in derived:
-        derived[key] = _group_by(view, brand, _bought(view, brand), options, lasting)
+        wanted = _needed(view, brand, options.min_intervals, lasting)
+        bought = [each for each in _bought(view, brand) if each[2] in wanted] if wanted else []
+        derived[key] = _group_by(view, brand, bought, options.by)
     found: dict[str, _Group] = derived[key]
     return found
 
 
-def _group_by(view: View, brand: str, bought: list[Bought], options: Any, lasting: Set[str]) -> dict[str, _Group]:
-    """Most products are bought once: what has too few purchases for an interval of its own, and of which the catalogue
-    never told one, is left out."""
+def _needed(view: View, brand: str, least: int, lasting: Set[str]) -> set[str]:
+    """The products that may be a need. Most are bought once: too few purchases for an interval of their own, and none
+    in the catalogue."""
+    bought = Counter([line.product for purchase in view.kept(brand) for line in purchase.lines])
+    return {product for product, times in bought.items() if times > least or product in lasting}
+
+
+def _group_by(view: View, brand: str, bought: list[Bought], by: str) -> dict[str, _Group]:
     rows: dict[tuple[str, str] | str, list[Bought]] = {}
     for each in bought:
-        name = each[2] if options.by == "product" else _group(view, brand, each[2], by_category=True)
-        known = rows.get(name)
-        if known is None:
-            rows[name] = [each]
-        else:
-            known.append(each)
-    least = options.min_intervals
-    names = [
-        name for name, row in rows.items() if len(row) > least or (lasting and any(each[2] in lasting for each in row))
-    ]
-    groups = [_grouped(rows[name]) for name in sorted(names)]  # type: ignore[type-var]
+        name = each[2] if by == "product" else _group(view, brand, each[2], by_category=True)
+        rows.setdefault(name, []).append(each)
+    groups = [_grouped(rows[name]) for name in sorted(rows)]
     return {group.episode: group for group in groups}
 
 
