@@ -108,7 +108,7 @@ class Alarms:
             return None
         entry = heapq.heappop(self._heap)
         if self._horizon is None and self._heap:
-            self.first = (self._heap[0][0] - _ZERO) >> 1  # as ``_look`` finds it: no customer here has no timers
+            self.first = (self._heap[0][0] - _ZERO) >> 1  # what ``_look`` finds then
         else:
             self._look()
         return entry
