@@ -32,6 +32,8 @@ from streams.decide.view import View
 from streams.decide.watchers import Watchers
 
 _NONE: dict[str, list[Compiled]] = {}
+Armed = tuple[Occasion, str, list[Compiled]]
+"""An occasion, a brand, and its campaigns of it."""
 CONSENT_EVENTS = frozenset({"customer.registered", "customer.updated", "feedback"})
 
 
@@ -256,9 +258,9 @@ class CustomerFold:
             interests.leave_all(state, self.watchers)
 
 
-def _armed_by(rules: RuleSet, kind: str, of_brand: str) -> list[tuple[Occasion, str, list[Compiled]]]:
+def _armed_by(rules: RuleSet, kind: str, of_brand: str) -> list[Armed]:
     """What an event of a kind and brand may arm, with the brand and the campaigns; looked up once for these rules."""
-    known = rules.armed_by.get((kind, of_brand))
+    known: list[Armed] | None = rules.armed_by.get((kind, of_brand))
     if known is None:
         known = rules.armed_by[kind, of_brand] = [
             (occasion, brand, campaigns)
