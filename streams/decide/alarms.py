@@ -51,8 +51,8 @@ def wake_bytes(wake: int) -> bytes:
 def earliest_wake(state: CustomerState) -> int:
     """The wake for a customer's earliest timer or slot; NEVER without one."""
     wake = wake_at(min(state.timers.values()), EPISODE_RANK) if state.timers else NEVER
-    for slot in state.slots.values():
-        wake = min(wake, wake_at(slot.release, SLOT_RANK))
+    if state.slots:
+        wake = min(wake, min([wake_at(slot.release, SLOT_RANK) for slot in state.slots.values()]))
     return wake
 
 
@@ -61,7 +61,8 @@ def first_place(state: CustomerState) -> Place | None:
     timers, place = state.timers, None
     if timers:
         due = min(timers.values())
-        place = due, EPISODE_RANK, state.customer, min([name for name, at in timers.items() if at == due])
+        names = [name for name, at in timers.items() if at == due]
+        place = due, EPISODE_RANK, state.customer, min(names) if len(names) > 1 else names[0]
     for name, slot in state.slots.items():
         other = slot.release, SLOT_RANK, state.customer, name
         if place is None or other < place:
@@ -106,7 +107,10 @@ class Alarms:
             self._read_on(_to_bytes(self._horizon))
             return None
         entry = heapq.heappop(self._heap)
-        self._look()
+        if self._horizon is None and self._heap:
+            self.first = (self._heap[0][0] - _ZERO) >> 1  # what ``_look`` finds then
+        else:
+            self._look()
         return entry
 
     def settle(self) -> bytes:

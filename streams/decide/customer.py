@@ -21,7 +21,7 @@ from streams.decide.occasions.cart_abandoned import ROUNDS
 from streams.decide.profiles import Profiles
 from streams.decide.public_profile import VISIT, may_change
 from streams.decide.records import Episode, Made, correction, decision
-from streams.decide.rules import Compiled, Rules
+from streams.decide.rules import Compiled, Rules, RuleSet
 from streams.decide.state import (
     CORRECTION_MS,
     DECIDED_KEPT_MS,
@@ -34,6 +34,8 @@ from streams.decide.view import View
 from streams.decide.watchers import Watchers
 
 _NONE: dict[str, list[Compiled]] = {}
+Armed = tuple[Occasion, str, list[Compiled]]
+"""An occasion, a brand, and its campaigns of it."""
 CONSENT_EVENTS = frozenset({"customer.registered", "customer.updated", "feedback"})
 PROFILE_TIMER = "||/look|1"
 """Of the customer, not of a campaign: at its time a public profile may be another although nothing happens."""
@@ -67,25 +69,20 @@ class CustomerFold:
         """Apply a customer's event at its effective time; False when it is a copy of one seen before."""
         if is_copy(state, event):
             return False
-        kind = event.type
         shown = self.rules.has_profiles and may_change(state, event)
         facts.apply(state, event)
-        if kind in interests.INTEREST_TYPES and (watched := self.rules.at(event.eff).watched):
-            interests.note(state, event, watched, self.watchers)
-        if kind in REMEMBERED_FOR and self._is_remembered(event):
+        kind, view = event.type, self.view(state, event.eff)
+        rules = view.rules
+        if kind in interests.INTEREST_TYPES and rules.watched:
+            interests.note(state, event, rules.watched, self.watchers)
+        if kind in REMEMBERED_FOR and _is_remembered(rules, event):
             web_facts.remember(state, event)
         if state.sent:
             _forget_sent(state, event.eff)
             if kind in UNDONE_BY or kind in CONSENT_EVENTS:
-                self._correct(self.view(state, event.eff), event)
-        if kind in ARMED_BY:
-            view = self.view(state, event.eff)
-            by_brand = view.rules.by_brand
-            for occasion in ARMED_BY[kind]:
-                for brand in view.rules.brands_of.get(occasion.name, ()) if occasion.across_brands else (event.brand,):
-                    campaigns = by_brand.get(brand, _NONE).get(occasion.name)
-                    if campaigns is not None:
-                        self._arm(view, occasion, campaigns, brand, event)
+                self._correct(view, event)
+        for occasion, brand, campaigns in _armed_by(rules, kind, event.brand):
+            self._arm(view, occasion, campaigns, brand, event)
         if shown:
             self.show(state, event.eff)
         return True
@@ -97,13 +94,6 @@ class CustomerFold:
         for name in change.data["occasions"]:
             campaigns = view.rules.by_brand.get(change.brand, _NONE).get(name, ())
             self._arm(view, OCCASIONS[name], campaigns, change.brand, change)
-
-    def _is_remembered(self, event: Envelope) -> bool:
-        """Whether a campaign of the brand asks for this kind of web event, or its shop is told of visits."""
-        rules = self.rules.at(event.eff)
-        if event.type == VISIT and event.brand in rules.profiled:
-            return True
-        return not REMEMBERED_FOR[event.type].isdisjoint(rules.by_brand.get(event.brand, _NONE))
 
     def show(self, state: CustomerState, now: int) -> None:
         """Tell shops what they may know of the customer, if it has changed, and look again when time changes it."""
@@ -220,22 +210,23 @@ class CustomerFold:
     ) -> None:
         """Set a timer for each step of what the occasion arms, unless it waits, is decided, or its time is over."""
         state, now = view.state, view.now
-        timers, decided = state.timers, state.decided
+        timers = state.timers
         for campaign in campaigns:
             for arming in occasion.arm(view, campaign, brand, event):
-                for number, after in enumerate(campaign.afters, 1):
-                    moment = arming.anchor + after
-                    name = f"{brand}|{campaign.id}|{arming.episode}|{number}"
+                episode, anchor, number = arming.episode, arming.anchor, 0
+                start = f"{brand}|{campaign.id}|{episode}|"
+                for after in campaign.afters:
+                    number += 1
+                    moment, name = anchor + after, f"{start}{number}"
                     armed = timers.get(name)
-                    if name in state.listed:
-                        continue
                     if armed is None:
-                        if moment + campaign.valid_for < now or name in decided:
+                        if moment + campaign.valid_for < now or name in state.decided:
                             continue
-                        if state.slots and slots.holds(state, brand, campaign.id, arming.episode, number):
+                        if state.slots and slots.holds(state, brand, campaign.id, episode, number):
                             continue
-                        self._set_timer(state, name, max(moment, now))
-                    elif armed > moment and armed > now:
+                    elif armed <= moment or armed <= now:
+                        continue
+                    if name not in state.listed:
                         self._set_timer(state, name, max(moment, now))
 
     def _set_timer(self, state: CustomerState, name: str, due: int) -> None:
@@ -292,6 +283,26 @@ class CustomerFold:
         """No shop may know anything under this customer's id any more."""
         if self.profiles is not None and self.rules.has_profiles:
             self.profiles.forget(state.customer)
+
+
+def _is_remembered(rules: RuleSet, event: Envelope) -> bool:
+    """Whether a campaign of the brand asks for this kind of web event, or its shop is told of visits."""
+    if event.type == VISIT and event.brand in rules.profiled:
+        return True
+    return not REMEMBERED_FOR[event.type].isdisjoint(rules.by_brand.get(event.brand, _NONE))
+
+
+def _armed_by(rules: RuleSet, kind: str, of_brand: str) -> list[Armed]:
+    """What an event of a kind and brand may arm, with the brand and the campaigns; looked up once for these rules."""
+    known: list[Armed] | None = rules.armed_by.get((kind, of_brand))
+    if known is None:
+        known = rules.armed_by[kind, of_brand] = [
+            (occasion, brand, campaigns)
+            for occasion in ARMED_BY.get(kind, ())
+            for brand in (rules.brands_of.get(occasion.name, ()) if occasion.across_brands else (of_brand,))
+            if (campaigns := rules.by_brand.get(brand, _NONE).get(occasion.name)) is not None
+        ]
+    return known
 
 
 def is_copy(state: CustomerState, event: Envelope) -> bool:

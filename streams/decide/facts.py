@@ -11,6 +11,7 @@ from operator import attrgetter
 from schemas.customers import CRM
 from schemas.envelope import Envelope
 from streams.decide.ledger import settle
+from streams.decide.rhythm import purchase_days
 from streams.decide.state import (
     CART_KEPT_MS,
     CARTS_MAX,
@@ -143,6 +144,15 @@ def kept_purchases(state: CustomerState, brand: str) -> list[Purchase]:
     return found
 
 
+def days_with_purchases(state: CustomerState, brand: str) -> list[int]:
+    """The first kept purchase of the brand on each UTC day with one, oldest first."""
+    derived, key = state.derived, ("days", brand)
+    if key not in derived:
+        derived[key] = purchase_days(kept_purchases(state, brand))
+    found: list[int] = derived[key]
+    return found
+
+
 def bought_since(state: CustomerState, brand: str, since: int) -> tuple[dict[str, int], list[Purchase]]:
     """Product -> quantity bought of the brand at or after ``since``, and the purchases, oldest first."""
     since = max(since, 0)
@@ -157,8 +167,12 @@ def bought_since(state: CustomerState, brand: str, since: int) -> tuple[dict[str
 
 def products_bought(state: CustomerState, brand: str) -> set[str]:
     """The products of the brand's purchases that are not cancelled, as far as lines are remembered."""
-    purchases = [p for p in state.purchases.values() if p.at >= 0 and p.brand == brand and not p.cancelled]
-    return {line.product for purchase in purchases for line in purchase.lines}
+    derived, key = state.derived, ("products bought", brand)
+    if key not in derived:
+        purchases = [p for p in state.purchases.values() if p.at >= 0 and p.brand == brand and not p.cancelled]
+        derived[key] = {line.product for purchase in purchases for line in purchase.lines}
+    found: set[str] = derived[key]
+    return found
 
 
 def fold(state: CustomerState, now: int) -> None:

@@ -38,8 +38,9 @@ def note(state: CustomerState, event: Envelope, watched: Watched, watchers: Watc
         rows, kind = [row["product"] for row in data["lines"] if row.get("kind") != "return"], "bought"
     if kind not in kinds:
         return
+    start, listed = f"{event.brand}|", bool(data.get("listed"))
     for product in list(dict.fromkeys(rows))[:INTERESTS_MAX]:
-        _show(state, f"{event.brand}|{product}", kind, at, bool(data.get("listed")), watchers)
+        _show(state, f"{start}{product}", kind, at, listed, watchers)
     _bound(state, watchers)
 
 
@@ -102,14 +103,14 @@ def _show(state: CustomerState, place: str, kind: str, at: int, listed: bool, wa
     interest = state.interests.get(place)
     if interest is None:
         interest = state.interests[place] = Interest()
-    day = interest.last // DAY_MS
-    if at >= getattr(interest, kind):
-        setattr(interest, kind, at)
-        if kind == "wished":
-            interest.listed = listed
-    new_day = interest.last // DAY_MS
-    if watchers is not None and state.known and new_day != day:
-        watchers.enter(place, state.customer, new_day)
+    if at < getattr(interest, kind):
+        return
+    last, day = interest.last, at // DAY_MS
+    setattr(interest, kind, at)
+    if kind == "wished":
+        interest.listed = listed
+    if at > last and watchers is not None and day > last // DAY_MS and state.known:
+        watchers.enter(place, state.customer, day)
 
 
 def _bound(state: CustomerState, watchers: Watchers | None) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.lifecycle import LifecycleRules, RfmRules, Segment, Stage
 from streams.decide.facts import kept_value
-from streams.decide.rhythm import late_after, purchase_days, usual_interval
+from streams.decide.rhythm import late_after, usual_interval
 from streams.decide.rules import Brand, minor
 from streams.decide.state import DAY_MS, Profile
 
@@ -36,6 +36,8 @@ class Trade:
     """Time of each purchase, oldest first."""
     sums: dict[str, list[int]]
     """Currency -> what the first n purchases were worth, for n from 0 on."""
+    only_falls: bool
+    """Whether no purchase is worth less than nothing, so that what was bought since a moment falls as it moves on."""
 
     def days_since(self, since: int) -> int:
         """Purchase days after a moment."""
@@ -58,12 +60,13 @@ def trade(view: View, brand: Brand) -> Trade:
     derived, key = view.state.derived, f"trade {name} {currency}"
     if key not in derived:
         kept, matched = view.kept(name), view.matched(name)
-        worth = [(purchase.currency or currency, kept_value(purchase, matched)) for purchase in kept]
+        worth = [(kept_value(purchase, matched), purchase.currency or currency) for purchase in kept]
         sums = {
-            each: list(accumulate((value if each == of else 0 for of, value in worth), initial=0))
-            for each in sorted({of for of, _ in worth})
+            each: list(accumulate([value if each == of else 0 for value, of in worth], initial=0))
+            for each in sorted({of for _, of in worth})
         }
-        derived[key] = Trade(purchase_days(kept), [purchase.at for purchase in kept], sums)
+        only_falls = all(value >= 0 for value, _ in worth)
+        derived[key] = Trade(view.purchase_days(name), [purchase.at for purchase in kept], sums, only_falls)
     found: Trade = derived[key]
     return found
 
@@ -91,11 +94,15 @@ def _lapsed_after(late: int, rules: LifecycleRules) -> int:
 
 def _came_back(days: list[int], rules: LifecycleRules, now: int) -> int | None:
     """The latest purchase day, less than ``back_for`` ago, before which the customer had lapsed."""
+    least = _lapsed_after(min(rules.rhythm.at_least, rules.rhythm.at_most), rules)  # nobody has lapsed before
     for i in range(len(days) - 1, 0, -1):
         if now - days[i] >= rules.back_for:
             return None
+        silent = days[i] - days[i - 1]
+        if silent < least:
+            continue
         late = late_after(days[:i], rules.rhythm)
-        if late is not None and days[i] - days[i - 1] >= _lapsed_after(late, rules):
+        if late is not None and silent >= _lapsed_after(late, rules):
             return days[i]
     return None
 
@@ -142,7 +149,8 @@ def is_in(view: View, brand: Brand, segment: Segment) -> bool:
     registered with it, or with a kept purchase."""
     if not is_customer(view, brand.rules.brand) or not _fits_profile(view, segment):
         return False
-    return _fits_trade(trade(view, brand), brand, segment, view.now)
+    known = trade(view, brand)
+    return _has_enough(known, brand, segment, view.now) and _fits_now(known, brand, segment, view.now)
 
 
 def is_customer(view: View, brand: str) -> bool:
@@ -169,20 +177,15 @@ def _fits_profile(view: View, segment: Segment) -> bool:
     return segment.company is None or profile.company == segment.company
 
 
-def _fits_trade(known: Trade, brand: Brand, segment: Segment, now: int) -> bool:
-    rules, currency = brand.rules, brand.rules.currency
-    if segment.stages and stage(known.days, rules.lifecycle, now) not in segment.stages:
-        return False
-    value, days = known.value_since(currency, now - YEAR_MS), known.days_since(now - YEAR_MS)
-    if segment.value_min is not None and value < minor(segment.value_min, currency):
-        return False
-    if segment.value_max is not None and value >= minor(segment.value_max, currency):
+def _has_enough(known: Trade, brand: Brand, segment: Segment, now: int) -> bool:
+    """The conditions that ask for at least so much. While nothing is bought, figures only fall: who has too little
+    does not get enough by waiting."""
+    rules, currency, since = brand.rules, brand.rules.currency, now - YEAR_MS
+    if segment.value_min is not None and known.value_since(currency, since) < minor(segment.value_min, currency):
         return False
     if segment.lifetime_value_min is not None and known.value(currency) < minor(segment.lifetime_value_min, currency):
         return False
-    if segment.purchases_min is not None and days < segment.purchases_min:
-        return False
-    if segment.purchases_max is not None and days > segment.purchases_max:
+    if segment.purchases_min is not None and known.days_since(since) < segment.purchases_min:
         return False
     wanted = (segment.recency_min, segment.frequency_min, segment.monetary_min)
     if wanted == (None, None, None):
@@ -192,9 +195,23 @@ def _fits_trade(known: Trade, brand: Brand, segment: Segment, now: int) -> bool:
     return all(least is None or score >= least for least, score in zip(wanted, has, strict=True))
 
 
+def _fits_now(known: Trade, brand: Brand, segment: Segment, now: int) -> bool:
+    """The conditions that time alone may bring about, or end."""
+    rules, currency, since = brand.rules, brand.rules.currency, now - YEAR_MS
+    if segment.value_max is not None and known.value_since(currency, since) >= minor(segment.value_max, currency):
+        return False
+    if segment.purchases_max is not None and known.days_since(since) > segment.purchases_max:
+        return False
+    return not segment.stages or stage(known.days, rules.lifecycle, now) in segment.stages
+
+
 def next_change(view: View, brand: Brand, segment: Segment) -> int | None:
     """The first time after ``view.now`` at which membership may change although nothing happens; None: never."""
+    if not is_customer(view, brand.rules.brand) or not _fits_profile(view, segment):
+        return None
     known, rules, now = trade(view, brand), brand.rules, view.now
+    if known.only_falls and not _has_enough(known, brand, segment, now):
+        return None
     moments: list[int] = []
     if segment.stages:
         moments += _stage_changes(known.days, rules.lifecycle, now)

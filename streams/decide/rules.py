@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -66,10 +66,8 @@ class Brand:
 
     def quiet_hours(self, channel: str, market: str | None = None) -> QuietHours | None:
         """The channel's own quiet hours in the market, else in all, else those of ``*``; None when there are none."""
-        if not self.quiet:
-            return None
-        places = ((channel, market), (channel, None), ("*", market), ("*", None))
-        rule = next((self.quiet[place] for place in places if place in self.quiet), None)
+        of = self.quiet.get
+        rule = of((channel, market)) or of((channel, None)) or of(("*", market)) or of(("*", None))
         return rule if rule is not None and rule.start != rule.end else None
 
     def business_hours(self, channel: str, market: str | None) -> BusinessHours | None:
@@ -100,6 +98,8 @@ class Brand:
 
     def closed_days(self, channel: str, market: str | None) -> list[ClosedDays]:
         """The rules that close the channel in the market on some days."""
+        if not self.rules.closed_days:
+            return []
         return [
             closed
             for closed in self.rules.closed_days
@@ -129,12 +129,14 @@ class Item:
 Versions = list[tuple[int, Item]]
 """(from when on, product), oldest first."""
 _NO_VERSIONS: tuple[list[int], list[Item], list[str]] = ([], [], [])
+_NOTHING: frozenset[str] = frozenset()
 
 
 class RuleSet:
     """Campaigns and brand rules in force together; never changed once made."""
 
     __slots__ = (
+        "armed_by",
         "brands",
         "brands_of",
         "by_brand",
@@ -172,6 +174,8 @@ class RuleSet:
             if (kinds := frozenset(kind for each in occasions.values() for one in each for kind in watches(one)))
         }
         """Brand -> in what way customers have to have shown interest in a product to be told of its changes."""
+        self.armed_by: dict[tuple[str, str], Any] = {}
+        """(event type, brand) -> what it may arm, as far as ``streams.decide.customer`` has looked it up."""
         self.brands_of: dict[str, list[str]] = {}
         """Occasion -> brands with campaigns of it, by name."""
         for brand in self.by_brand:
@@ -191,6 +195,7 @@ class Rules:
         """Whether a shop is told, or was, what it may know of a customer."""
         self._items: dict[tuple[str, str], tuple[list[int], list[Item], list[str]]] = {}
         """(brand, product) -> times, versions, event ids."""
+        self._lasting: dict[str, set[str]] = {}
         self.forgotten: list[tuple[str, str, int]] = []
         """(brand, product, time) of versions no longer kept, since it was last emptied."""
 
@@ -230,6 +235,15 @@ class Rules:
         index = bisect_right(times, now)
         return list(zip(times[:index], items[:index], strict=True))
 
+    def lasting(self, brand: str) -> Set[str]:
+        """The products of which a version has said after how many days they are usually bought again. It only grows."""
+        return self._lasting.get(brand, _NOTHING)
+
+    def has_changed(self, brand: str, product: str, since: int) -> bool:
+        """Whether there is a version of a product after a moment, in force already or not."""
+        known = self._items.get((brand, product))
+        return known is not None and known[0][-1] > since
+
     def knows(self, event: Envelope) -> bool:
         """Whether this very version of a product is known already (the record came twice)."""
         known = self._items.get((event.brand, event.data["product"]))
@@ -267,6 +281,8 @@ class Rules:
         times.append(event.eff)
         items.append(item)
         ids.append(event.id)
+        if item.usual_days is not None:
+            self._lasting.setdefault(event.brand, set()).add(item.product)
         if len(times) > VERSIONS_MAX:
             out = next((i for i in range(1, len(items)) if items[i] == items[i - 1]), 0)
             if times[out] not in times[max(out - 1, 0) : out] + times[out + 1 : out + 2]:

@@ -53,6 +53,8 @@ def _next(
     end = quiet_end(moment, quiet, zone_name) if quiet is not None else None
     if end is not None:
         return Wait(end, "quiet_hours", "quiet")
+    if not (company or rules.rules.closed_days):
+        return None
     local = from_ms(moment).astimezone(zone(zone_name))
     day = local.date()
     hours = rules.business_hours(channel, market) if company else None

@@ -349,7 +349,10 @@ class CustomerState(_Row, dict=True):
     @property
     def derived(self) -> dict[Any, Any]:
         """What was computed from purchases and returns since they last changed."""
-        return self.__dict__.setdefault("_derived", {})  # type: ignore[no-any-return]
+        known: dict[Any, Any] | None = self.__dict__.get("_derived")
+        if known is None:
+            known = self.__dict__["_derived"] = {}
+        return known
 
     def forget_derived(self) -> None:
         """Purchases or returns have changed."""

@@ -8,7 +8,14 @@ from typing import Any
 import msgspec
 
 from schemas.base import utc_day
-from streams.decide.facts import Matched, bought_since, kept_purchases, matched_returns, products_bought
+from streams.decide.facts import (
+    Matched,
+    bought_since,
+    days_with_purchases,
+    kept_purchases,
+    matched_returns,
+    products_bought,
+)
 from streams.decide.lifecycle import customer_facts
 from streams.decide.rules import Brand, Item, Rules, RuleSet
 from streams.decide.state import DAY_MS, CustomerState, Purchase
@@ -37,6 +44,10 @@ class View(msgspec.Struct):
     def kept(self, brand: str) -> list[Purchase]:
         """The brand's kept purchases, oldest first."""
         return kept_purchases(self.state, brand)
+
+    def purchase_days(self, brand: str) -> list[int]:
+        """The first of these of each UTC day with one."""
+        return days_with_purchases(self.state, brand)
 
     def bought_since(self, brand: str, since: int) -> tuple[dict[str, int], list[Purchase]]:
         """Product -> quantity bought at or after ``since``; and the purchases, oldest first."""

@@ -9,6 +9,7 @@ whose interest is the oldest by day (of several the first by id).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from zlib import crc32
 
 import msgspec
@@ -17,6 +18,8 @@ BUCKETS = 16
 """Parts of a product's customers: a change of one customer writes one of them."""
 BUCKET_MAX = 512
 """Most customers of a bucket."""
+CUSTOMERS_REMEMBERED_MAX = 20_000
+"""Customers of whom the number of the bucket is not worked out again."""
 BUCKETS_IN_MEMORY_MAX = 4_096
 """Buckets that stay decoded between two steps."""
 
@@ -37,7 +40,9 @@ class Watchers:
     def enter(self, place: str, customer: str, day: int) -> None:
         """A customer shows interest in ``place`` (``brand|product``)."""
         name = f"{place}|{_bucket_of(customer)}"
-        bucket = self._bucket(name)
+        bucket = self._live.get(name)
+        if bucket is None:
+            bucket = self._bucket(name)
         if bucket.get(customer) == day:
             return
         bucket[customer] = day
@@ -71,5 +76,6 @@ class Watchers:
         return bucket
 
 
+@lru_cache(maxsize=CUSTOMERS_REMEMBERED_MAX)
 def _bucket_of(customer: str) -> int:
     return crc32(customer.encode()) % BUCKETS

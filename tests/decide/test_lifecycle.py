@@ -156,6 +156,27 @@ def test_the_next_change_is_when_membership_changes_by_time_alone() -> None:
         assert found == expected, fields
 
 
+def test_waiting_brings_nobody_enough() -> None:
+    brand, state = acme(), folded(bought(1, 0), bought(2, 10))
+    for fields in ({"value_min": "59"}, {"purchases_min": 3}, {"recency_min": 5, "frequency_min": 5}):
+        segment = Segment.model_validate({"id": "s", "name": "s", "stages": ["at_risk"]} | fields)
+        assert next_change(view(state, 10, brand), brand, segment) is None
+
+
+def test_a_purchase_worth_less_than_nothing_that_is_a_year_old_may_bring_enough() -> None:
+    line = {"line": "l1", "product": "p", "qty": 3, "price": 1_000, "discount": 5_000}
+    brand, state = acme(), folded(bought(1, 0, lines=[line]), bought(2, 10))
+    segment = Segment.model_validate({"id": "s", "name": "s", "value_min": "29"})
+    assert next_change(view(state, 10, brand), brand, segment) == YEAR_MS
+    assert is_in(view(state, YEAR_MS / DAY, brand), brand, segment)
+
+
+@pytest.mark.parametrize(("silent", "expected"), [(59, "active"), (60, "back")])
+def test_nobody_has_lapsed_before_at_least_allows_it(silent: int, expected: Stage) -> None:
+    rules = LIFE.model_copy(update={"rhythm": RHYTHM.model_copy(update={"at_least": 30 * DAY})})
+    assert stage(days(0, silent), rules, silent * DAY) == expected
+
+
 @pytest.mark.parametrize(
     ("domain", "expected"),
     [("ac.uk", True), ("OX.ac.uk", True), ("xac.uk", False), ("uk", False), (None, False), ("", False)],

@@ -14,11 +14,10 @@ def fitting(view: View, brand: str, purchase: Purchase) -> str | None:
         kept = line.qty - matched.get((purchase.id, line.line), 0)
         if kept > 0:
             worth[line.product] = worth.get(line.product, 0) + kept * line.price
-    owned = view.products_bought(brand)
-    for product in sorted(worth, key=lambda product: (-worth[product], product)):
-        item = view.item(brand, product)
-        for accessory in item.accessories if item is not None else ():
+    known = [(-value, product, item) for product, value in worth.items() if (item := view.item(brand, product))]
+    for _, _, item in sorted(row for row in known if row[2].accessories):
+        for accessory in item.accessories:
             fits = view.item(brand, accessory)
-            if fits is not None and fits.available and accessory not in owned:
+            if fits is not None and fits.available and accessory not in view.products_bought(brand):
                 return accessory
     return None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from schemas.base import from_ms
 from schemas.envelope import Envelope
 from streams.decide.facts import RETURN_TYPES, TRADE_TYPES
+from streams.decide.local_time import local_date
 from streams.decide.occasions.base import (
     END,
     NOT_KNOWN,
@@ -22,7 +23,7 @@ from streams.decide.occasions.base import (
 )
 from streams.decide.occasions.dated import day_in, day_of, moment, next_of
 from streams.decide.occasions.welcome import PROFILE_TYPES
-from streams.decide.rules import Compiled, zone
+from streams.decide.rules import Compiled
 from streams.decide.state import Sent
 from streams.decide.view import View
 
@@ -44,7 +45,7 @@ class Anniversary:
         options, first = campaign.options, _first(view, brand, campaign.options.of)
         if first is None or not view.state.known:
             return []
-        began = from_ms(first).astimezone(zone(view.zone(brand) or "UTC")).date()
+        began = local_date(first, view.zone(brand) or "UTC")
         year = max(from_ms(view.now).year - 1, began.year + 1)
         days = (day_in(each, began.month, began.day, options.leap_day) for each in range(year, year + YEARS_AHEAD))
         return next_of(view, campaign, brand, days, options.lead_days, view.now)
@@ -54,7 +55,7 @@ class Anniversary:
         options, first = campaign.options, _first(view, brand, campaign.options.of)
         if first is None:
             return END
-        began, day = from_ms(first).astimezone(zone(view.zone(brand) or "UTC")).date(), day_of(episode)
+        began, day = local_date(first, view.zone(brand) or "UTC"), day_of(episode)
         if day.year <= began.year or day_in(day.year, began.month, began.day, options.leap_day) != day:
             return END
         due = moment(view, campaign, brand, day, options.lead_days) + after

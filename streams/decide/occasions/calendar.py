@@ -12,13 +12,14 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import islice
-from typing import Any
 
 from schemas.base import from_ms
 from schemas.envelope import Envelope
 from streams.decide.facts import TRADE_TYPES
 from streams.decide.lifecycle import is_customer, is_in_named
+from streams.decide.local_time import CACHED
 from streams.decide.occasions.base import END, NOT_KNOWN, Arming, Verdict, not_registered, nothing_kept
 from streams.decide.occasions.dated import day_in, day_of, moment, next_of
 from streams.decide.occasions.welcome import PROFILE_TYPES
@@ -44,13 +45,13 @@ class Calendar:
         if not view.state.known or not is_customer(view, brand):
             return []
         earliest = from_ms(view.now - campaign.afters[0] - 2 * DAY_MS).date()
-        days = islice(days_from(campaign.options, earliest), LOOKED_AT)
+        days = _next_days(campaign.options.date, campaign.options.every, earliest)
         return next_of(view, campaign, brand, days, 0, view.now + 1)
 
     def check(self, view: View, campaign: Compiled, brand: str, episode: str, after: int) -> Verdict:
         """The campaign still means this date, and the customer."""
         day, options = day_of(episode), campaign.options
-        if next(days_from(options, day), None) != day or not is_customer(view, brand):
+        if next(days_from(options.date, options.every, day), None) != day or not is_customer(view, brand):
             return END
         due = moment(view, campaign, brand, day, 0) + after
         if due > view.now:
@@ -75,14 +76,18 @@ class Calendar:
         return None
 
 
-def days_from(options: Any, earliest: date) -> Iterator[date]:
+@lru_cache(maxsize=CACHED)
+def _next_days(first: date, every: str, earliest: date) -> list[date]:
+    return list(islice(days_from(first, every, earliest), LOOKED_AT))
+
+
+def days_from(first: date, every: str, earliest: date) -> Iterator[date]:
     """The dates that the options mean, rising, none before ``earliest``."""
-    first: date = options.date
-    if options.every == "once":
+    if every == "once":
         yield from [first] if first >= earliest else []
         return
     day = max(first, earliest)
-    if options.every == "week":
+    if every == "week":
         day += timedelta(days=(first - day).days % 7)
         while True:
             yield day
@@ -91,7 +96,7 @@ def days_from(options: Any, earliest: date) -> Iterator[date]:
     while True:
         year, index = divmod(month, 12)
         month += 1
-        if options.every == "month":
+        if every == "month":
             day = date(year, index + 1, min(first.day, monthrange(year, index + 1)[1]))
         elif index + 1 == first.month:
             day = day_in(year, first.month, first.day, "02-28")

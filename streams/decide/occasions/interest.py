@@ -100,7 +100,7 @@ class OfInterest(ABC):
         kinds, within = campaign.options.of, campaign.options.within
         wished = interest.listed and "wished" in kinds
         seen = _seen(interest, kinds)
-        if seen < 0:
+        if seen < 0 or not view.catalogue.has_changed(brand, product, seen):
             return None
         versions = view.catalogue.versions(brand, product, view.now)
         since = self.since(view, campaign, brand, versions, seen)
@@ -111,7 +111,7 @@ class OfInterest(ABC):
 
 def _seen(interest: Interest, kinds: Iterable[str]) -> int:
     times = {"viewed": interest.viewed, "carted": interest.carted, "wished": interest.wished if interest.listed else -1}
-    return max(times[kind] for kind in kinds)
+    return max([times[kind] for kind in kinds])
 
 
 def _products(state: CustomerState, brand: str, event: Envelope | None) -> set[str]:

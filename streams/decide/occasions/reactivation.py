@@ -85,13 +85,14 @@ _UNKNOWN = _Rhythm(0, [], "")
 def _rhythm(view: View, campaign: Compiled, brand: str) -> _Rhythm:
     derived, key = view.state.derived, ("rhythm", brand, campaign.options_name)
     if key not in derived:
-        derived[key] = _rhythm_of(view, campaign.options, view.kept(brand))
+        derived[key] = _rhythm_of(view, brand, campaign.options)
     found: _Rhythm = derived[key]
     return found
 
 
-def _rhythm_of(view: View, options: Any, kept: list[Purchase]) -> _Rhythm:
-    late_after = rhythm.late_after(rhythm.purchase_days(kept), options)
+def _rhythm_of(view: View, brand: str, options: Any) -> _Rhythm:
+    kept = view.kept(brand)
+    late_after = rhythm.late_after(view.purchase_days(brand), options)
     if late_after is None or not kept:
         return _UNKNOWN
     last = _first_of_last_day(kept)

@@ -13,7 +13,8 @@ returns, till receipts, catalogue.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Set
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -135,21 +136,26 @@ def _needs(view: View, campaign: Compiled, brand: str, episode: str = "") -> Ite
 
 
 def _groups(view: View, campaign: Compiled, brand: str) -> dict[str, _Group]:
-    """Episode -> what was bought of its product or category. By product they follow from the purchases alone, and are
-    worked out once."""
-    options = campaign.options
+    """Episode -> what was bought of its product or category; of products, those that may be a need. By product they
+    follow from the purchases and from which products last, and are worked out once."""
+    options, lasting = campaign.options, view.catalogue.lasting(brand)
     if options.by == "category" or options.categories:
-        return _group_by(
-            view,
-            brand,
-            [each for each in _bought(view, brand) if _is_wanted(view, campaign, brand, each[2])],
-            options.by,
-        )
-    derived, key = view.state.derived, f"bought again {brand}"
+        bought = [each for each in _bought(view, brand) if _is_wanted(view, campaign, brand, each[2])]
+        return _group_by(view, brand, bought, options.by)
+    derived, key = view.state.derived, ("bought again", brand, options.min_intervals, len(lasting))
     if key not in derived:
-        derived[key] = _group_by(view, brand, _bought(view, brand), options.by)
+        wanted = _needed(view, brand, options.min_intervals, lasting)
+        bought = [each for each in _bought(view, brand) if each[2] in wanted] if wanted else []
+        derived[key] = _group_by(view, brand, bought, options.by)
     found: dict[str, _Group] = derived[key]
     return found
+
+
+def _needed(view: View, brand: str, least: int, lasting: Set[str]) -> set[str]:
+    """The products that may be a need. Most are bought once: too few purchases for an interval of their own, and none
+    in the catalogue."""
+    bought = Counter([line.product for purchase in view.kept(brand) for line in purchase.lines])
+    return {product for product, times in bought.items() if times > least or product in lasting}
 
 
 def _group_by(view: View, brand: str, bought: list[Bought], by: str) -> dict[str, _Group]:
@@ -183,10 +189,12 @@ def _bought(view: View, brand: str) -> list[Bought]:
     if key not in derived:
         matched = view.matched(brand)
         derived[key] = sorted(
-            (purchase.at, purchase.id, line.product)
-            for purchase in view.kept(brand)
-            for line in purchase.lines
-            if line.qty > matched.get((purchase.id, line.line), 0)
+            [
+                (purchase.at, purchase.id, line.product)
+                for purchase in view.kept(brand)
+                for line in purchase.lines
+                if line.qty > (matched.get((purchase.id, line.line), 0) if matched else 0)
+            ]
         )
     found: list[Bought] = derived[key]
     return found
