@@ -21,9 +21,9 @@ from streams.reorder import ReorderBuffer, key_of
 class Arrivals:
     """The customers' waiting events, and what is decided from them. The index is built when it is first needed."""
 
-    def __init__(self, rules: Rules, waiting: ReorderBuffer) -> None:
+    def __init__(self, rules: Rules, buffer: ReorderBuffer) -> None:
         self._rules = rules
-        self._waiting = waiting
+        self._buffer = buffer
         self._of: dict[str, list[Envelope]] | None = None
 
     def wait(self, event: Envelope) -> None:
@@ -51,7 +51,7 @@ class Arrivals:
             (event.brand, occasion.name) in rules.on_arrival for occasion in ARMED_BY.get(event.type, ())
         ):
             return False
-        if self._waiting.spilled:
+        if self._buffer.spilled:
             self._of = None
             return False
         return True
@@ -83,7 +83,7 @@ class Arrivals:
     def _waiting_of(self, customer: str) -> list[Envelope]:
         if self._of is None:
             self._of = {}
-            for event in self._waiting.in_memory():
+            for event in self._buffer.in_memory():
                 self.wait(event)
         return self._of.get(customer, [])
 

@@ -35,7 +35,7 @@ from streams.wire import Mark, decode_envelope, encode_envelope, encode_mark, pa
 
 RULE = b"r|"
 WAIT = b"w|"
-"""Keys of ``Partition.waits``."""
+"""Keys of ``Waiting.since``."""
 WATCHER = b"p|"
 """Keys of ``Watchers``: brand, product, number of the bucket."""
 LISTS_TELL_MS = 60_000
@@ -76,7 +76,7 @@ class DecideTask(OrderedTask):
         self._erasures = 0
         self._hash = hasher(hash_key)
         self._waits: dict[str, int] = {}
-        """``Partition.waits`` as the table has it."""
+        """``Waiting.since`` as the table has it."""
         self._told_until = BEGINNING
         self._told_lists: int | None = None
         """Until when everything is decided, as the lists were told; None: there are none."""
@@ -103,14 +103,14 @@ class DecideTask(OrderedTask):
             self._fold.take_again(event, offset)
         else:
             self._fold.take(event, offset)
-            if self._fold.rearming is not None or self._fold.news is not None or self._fold.ready:
+            if self._fold.telling.under_way or self._fold.waiting.ready:
                 self.advancing = True
 
     def accept_levels(self, mark: Mark, again: bool) -> None:
         """See ``OrderedTask``. What was read before a restart is in the position record."""
         if not again:
             self._fold.hear(mark.task, mark.levels)
-            self.advancing = self.advancing or bool(self._fold.ready)
+            self.advancing = self.advancing or bool(self._fold.waiting.ready)
 
     def advance(self, clock: int, steps: int) -> int:
         """See ``OrderedTask``."""
@@ -131,8 +131,8 @@ class DecideTask(OrderedTask):
             "hand_over": self.hand_over,
             "live_from": self._fold.fold.live_from,
             "customers": self._customers,
-            "rearming": self._fold.rearming,
-            "news": self._fold.news,
+            "rearming": self._fold.telling.rearming,
+            "news": self._fold.telling.news,
             "forwards": self._fold.forwarding.heights,
             "heard": self._fold.forwarding.heard,
             "told_lists": self._told_lists,
@@ -147,13 +147,13 @@ class DecideTask(OrderedTask):
         for event in sorted(rules, key=key_of):
             self._fold.rules.apply(event)
         self._waits = {key[len(WAIT) :].decode(): int(value) for key, value in table.scan(WAIT)}
-        self._fold.waits = dict(self._waits)
+        self._fold.waiting.since = dict(self._waits)
         if position is not None:
             self._fold.through = tuple(position.through)
             self._load_extra(position.extra)
         self._fold.alarms.load(table.wakes)
-        self._fold.look_again()
-        self.advancing = self.advancing or bool(self._fold.ready)
+        self._fold.waiting.look_again()
+        self.advancing = self.advancing or bool(self._fold.waiting.ready)
 
     def _load_extra(self, extra: dict[str, Any]) -> None:
         if extra.get("state_version", 0) > STATE_VERSION:
@@ -171,10 +171,10 @@ class DecideTask(OrderedTask):
         self._told_lists = extra.get("told_lists")
         if extra.get("rearming") is not None:
             now, behind = extra["rearming"]
-            self._fold.rearming = (now, behind)
+            self._fold.telling.rearming = (now, behind)
             self.advancing = True
         if extra.get("news") is not None:
-            self._fold.news = News(*extra["news"])
+            self._fold.telling.news = News(*extra["news"])
             self.advancing = True
 
     def _load_version_1(self) -> None:
@@ -182,7 +182,7 @@ class DecideTask(OrderedTask):
         for customer, value in self._scan(""):
             self._customers += 1
             for merge in decode_state(value).waits_for:
-                self._fold.waits[customer] = int(merge.rpartition("@")[2])
+                self._fold.waiting.since[customer] = int(merge.rpartition("@")[2])
 
     def wake_of(self, key: bytes, value: bytes) -> bytes | None:
         """See ``streams.task.Timed``: customers have wakes."""
@@ -199,7 +199,7 @@ class DecideTask(OrderedTask):
             bool(made)
             or bool(fold.profiles.made)
             or self._lists_wait(LISTS_TELL_MS)
-            or fold.waits != self._waits
+            or fold.waiting.since != self._waits
             or self._moved_on
             or self._has_news()
         )
@@ -278,7 +278,7 @@ class DecideTask(OrderedTask):
         return None if value is None else int(value)
 
     def _collect_waits(self, effects: Effects) -> None:
-        waits, stored = self._fold.waits, self._waits
+        waits, stored = self._fold.waiting.since, self._waits
         if waits == stored:
             return
         for customer in sorted(stored.keys() - waits.keys()):

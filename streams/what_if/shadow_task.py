@@ -71,7 +71,7 @@ class ShadowTask(DecideTask):
             changed = self._fold.rules.apply(event) or changed
             self._fold.kept_rules.append(event)
         if changed and decided_to > BEGINNING:
-            self._fold.rearming = (decided_to, "")
+            self._fold.telling.rearming = (decided_to, "")
             self.advancing = True
 
     def extra(self) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def test_erasures_amid_merges_are_decided_as_the_oracle_does_and_leave_nothing(
     assert any(row["reason"] == "erased" for row in rows)
     assert [found for runner in runners if (found := named(runner, range(FAMILIES)))] == []
     tasks = [runner._task for runner in runners if isinstance(runner._task, DecideTask)]
-    assert not any(task._fold.waits for task in tasks)
+    assert not any(task._fold.waiting for task in tasks)
     assert sum(task._customers for task in tasks) == sum(key.startswith(b"c|") for r in runners for key in r.table)
     counts = [row for task in tasks for row in [task.counts.by_source["customers"]]]
     assert sum(row.get("duplicate", 0) for row in counts) > FAMILIES, "orders to erase who was erased"
@@ -141,7 +141,7 @@ def test_who_waits_for_the_state_of_an_erased_one_gets_an_empty_one() -> None:
     expected = Envelope("m1", "merge.expected", "identity", "c1", 5, 5, data={**merge, "from": "c2"})
     out = Envelope("m2", "merge.out", "identity", "c2", 5, 5, data={**merge, "to": "c1"})
     partition, fates = folded(erased("c2", 1), expected, out, cart("c1", 6, "e6"))
-    assert not partition.waits
+    assert not partition.waiting
     assert fates[-1] == ("e6", "accepted")
     _, fates = folded(erased("c1", 1), expected, out, cart("c1", 6, "e6"))
     assert fates[-1] == ("e6", "ignored")

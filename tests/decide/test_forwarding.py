@@ -97,7 +97,7 @@ def test_merged_ids_are_decided_as_the_oracle_does_at_any_cut_and_crash(
     assert outcomes([msgspec.json.decode(value) for value in log.values("decisions")]) == retailer.oracle
     tasks = [runner._task for runner in runners if isinstance(runner._task, DecideTask)]
     assert len(tasks) == cut[3]
-    assert not any(task._fold.waits for task in tasks)
+    assert not any(task._fold.waiting for task in tasks)
     heights = [height for task in tasks for height in task._fold.forwarding.heights.values()]
     assert max(heights) > 1, "no chain of pointers was forwarded along"
 

@@ -172,13 +172,13 @@ def test_customers_are_armed_in_slices_that_hold_no_more_than_their_steps() -> N
     found.publish(10)
     assert found.partition.advance(20, 11) == 11, "the event and ten customers"
     assert len(found.armed) == 10
-    assert found.partition.rearming == (10, "c009")
+    assert found.partition.telling.rearming == (10, "c009")
     assert found.fetched <= 11
     assert not found.partition.states.live, "who got no timer is not kept"
     assert found.partition.advance(20, 30) == 30
     assert found.partition.advance(20, 30) == 10
     assert found.armed == [(f"c{number:03}", 10) for number in range(50)]
-    assert found.partition.rearming is None
+    assert found.partition.telling.rearming is None
     assert found.partition.through == (20,)
 
 

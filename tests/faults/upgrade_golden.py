@@ -86,7 +86,7 @@ class Run:
     def waits(self) -> dict[str, int]:
         """Customers who wait for another's state, and since when."""
         tasks = (runner._task for place, runner in self.runners.items() if place[0] == "decide")
-        return {customer: since for task in tasks for customer, since in task._fold.waits.items()}
+        return {customer: since for task in tasks for customer, since in task._fold.waiting.since.items()}
 
     def decided(self) -> list[dict[str, Any]]:
         """The decisions since it began."""
