@@ -18,13 +18,13 @@ from streams.campaign_store import Keyed, name_of
 from streams.campaigns import CampaignSet, known_brands, load_campaigns, records, withdrawn
 from streams.cli_common import settings
 from streams.errors import InputError
-from streams.intake.stamp import FUTURE_MS_MAX
+from streams.intake.stamp import PLANNED_MS_MAX
 from streams.replay.control import now, read_control, write_control
 from streams.settings import Settings
 from streams.text_table import text_table
 
 WHEN = click.option(
-    "--effective-at", type=click.DateTime(), help="In force from then on (UTC, at most a day ahead); else at once."
+    "--effective-at", type=click.DateTime(), help="In force from then on (UTC, at most 366 days ahead); else at once."
 )
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 
@@ -99,10 +99,9 @@ def _effective(moment: datetime | None) -> int:
     wanted = to_ms(moment.replace(tzinfo=UTC))
     if wanted < present:
         raise InputError(f"--effective-at {rfc3339(wanted)} is past; leave it out to publish with effect from now.")
-    if wanted > present + FUTURE_MS_MAX:
+    if wanted > present + PLANNED_MS_MAX:
         raise InputError(
-            f"--effective-at {rfc3339(wanted)} is more than a day ahead, which intake refuses; publish later, or write "
-            "the day into the campaign as 'starts'."
+            f"--effective-at {rfc3339(wanted)} is more than 366 days ahead, which intake refuses; publish later."
         )
     return wanted
 

@@ -21,6 +21,9 @@ EVENTS_IN_MEMORY_MAX = 200_000
 """Events of one partition kept in memory; beyond it the later half goes to a file."""
 
 
+KEPT = 1 << 62
+"""Offset of an event that is kept elsewhere too: it need not be read again, so it holds no read position back."""
+
 Waiting = tuple[int, int, int, str, int, int, Envelope]
 """An event in the buffer: its place in the order (``key_of``), a number that tells copies apart, offset, event."""
 
@@ -109,11 +112,11 @@ class ReorderBuffer:
         return (entry[6] for entry in self._heap)
 
     def first_offset(self) -> int | None:
-        """The lowest offset that waits (of a file: that ever was in it); None when empty."""
-        in_memory = min([entry[5] for entry in self._heap], default=None)
-        in_files = min((run.first_offset for run, _ in self._runs.values()), default=None)
-        found = [offset for offset in (in_memory, in_files) if offset is not None]
-        return min(found, default=None)
+        """The lowest offset that waits (of a file: that ever was in it), but for ``KEPT``; None: none does."""
+        in_memory = min([entry[5] for entry in self._heap], default=KEPT)
+        in_files = min((run.first_offset for run, _ in self._runs.values()), default=KEPT)
+        first = min(in_memory, in_files)
+        return None if first == KEPT else first
 
     def _spill(self) -> None:
         heads = [entry for entry in self._heap if entry[4] in self._runs]

@@ -26,7 +26,7 @@ from streams.decide.waiting import Waiting
 from streams.decide.watchers import Watchers
 from streams.erasure import is_known
 from streams.progress import BEGINNING
-from streams.reorder import ReorderBuffer, key_of
+from streams.reorder import KEPT, ReorderBuffer, key_of
 
 Key = tuple[Any, ...]
 """Place in the order: (time, 0, rank of kind, event id, offset) or (due, 1 or 2, customer, timer name)."""
@@ -35,6 +35,8 @@ UNLINKED = "identity.unlinked"
 """An identifier is not the customer's any more. It changes nothing here: its events come under another name."""
 APART = MERGES | {"customer.erased", UNLINKED}
 """Events that change who is who."""
+PLANNED_MS = 60_000
+"""Rules that come into force later than in so long are kept with the state until then, and not read again."""
 _ALL = 1 << 62
 
 
@@ -67,6 +69,8 @@ class Partition:
         """Events for other partitions (merged states, forwarded events) since it was last emptied."""
         self.kept_rules: list[Envelope] = []
         """Rules and catalogue events applied since it was last emptied: they belong to the state."""
+        self.planned: dict[str, None] = {}
+        """Ids of kept rules that are not in force yet."""
         self.on_accepted: Callable[[Envelope, str], None] = lambda event, fate: None
         """Told each event with its fate: accepted, duplicate, guest, or ignored (of who was erased)."""
         self.alarms = Alarms() if alarms is None else alarms
@@ -97,7 +101,9 @@ class Partition:
             self._decide_on_arrival(event, self.fold.live_from)
         if event.type == "merge.in" and "fed_by" in event.data:
             self.forwarding.announced(event)
-        if event.eff > self.through[0] or (*key_of(event), offset) > self.through:
+        if event.type in RULES and event.eff > self.through[0] + PLANNED_MS:
+            self._plan(event)
+        elif event.eff > self.through[0] or (*key_of(event), offset) > self.through:
             self._wait(event, offset)
         else:
             if self.telling.news is not None:
@@ -111,8 +117,20 @@ class Partition:
 
     def take_again(self, event: Envelope, offset: int) -> None:
         """Accept an event that was read before a restart: what was applied then is passed over."""
-        if (*key_of(event), offset) > self.through:
+        if event.id not in self.planned and (*key_of(event), offset) > self.through:
             self._wait(event, offset)
+
+    def _plan(self, event: Envelope) -> None:
+        if event.id in self.planned:
+            self.on_accepted(event, "duplicate")
+        else:
+            self.kept_rules.append(event)
+            self.plan_again(event)
+
+    def plan_again(self, event: Envelope) -> None:
+        """Rules that were kept, and are not in force yet."""
+        self.planned[event.id] = None
+        self._wait(event, KEPT)
 
     def hear(self, number: int, levels: Levels) -> None:
         """A mark of another partition that forwards events to customers here."""

@@ -138,19 +138,25 @@ class DecideTask(OrderedTask):
             "told_lists": self._told_lists,
             "state_version": STATE_VERSION,
             "erasures": self._erasures,
+            "planned": list(self._fold.planned),
         }
 
     def restore(self, table: Table, position: Position | None) -> None:
         """Rules and catalogue in their order, and the next wakes; customers stay in the table."""
         self._table = table
         rules = [decode_envelope(value) for _, value in table.scan(RULE)]
+        planned = () if position is None else position.extra.get("planned", ())
         for event in sorted(rules, key=key_of):
-            self._fold.rules.apply(event)
+            if event.id not in planned:
+                self._fold.rules.apply(event)
         self._waits = {key[len(WAIT) :].decode(): int(value) for key, value in table.scan(WAIT)}
         self._fold.waiting.since = dict(self._waits)
         if position is not None:
             self._fold.through = tuple(position.through)
             self._load_extra(position.extra)
+        for event in rules:
+            if event.id in planned:
+                self._fold.plan_again(event)
         self._fold.alarms.load(table.wakes)
         self._fold.waiting.look_again()
         self.advancing = self.advancing or bool(self._fold.waiting.ready)

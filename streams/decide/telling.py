@@ -55,6 +55,7 @@ class Telling:
             return
         if event.type == "catalog.item":
             self.news = product_news.of(rules, event)
+        self._partition.planned.pop(event.id, None)
         changed = rules.apply(event)
         self._partition.kept_rules.append(event)
         self._partition.on_accepted(event, "accepted")

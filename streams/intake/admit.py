@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from schemas.base import rfc3339
 from streams.intake.fast import FastReader
 from streams.intake.route import Routed, route
-from streams.intake.stamp import FUTURE_MS_MAX, effective
+from streams.intake.stamp import FUTURE_MS_MAX, PLANNED_MS_MAX, effective
 from streams.intake.validate import Rejection, validate
 
 UNKNOWN_FIELDS_MAX = 1_000
@@ -44,11 +44,12 @@ class Admission:
                 self.fast.learn(source, event)
         if self.brands is not None and event.brand not in self.brands and source != "campaigns":
             return self._unknown_brand(event.brand)
-        if at > arrived + FUTURE_MS_MAX:
+        most, so_long = (PLANNED_MS_MAX, "366 days") if source == "campaigns" else (FUTURE_MS_MAX, "a day")
+        if at > arrived + most:
             return Rejection(
                 "in_the_future",
-                f"Field occurred_at = {rfc3339(at)} is more than a day after the record arrived ({rfc3339(arrived)}). "
-                "Correct the clock of the source and replay the record.",
+                f"Field occurred_at = {rfc3339(at)} is more than {so_long} after the record arrived "
+                f"({rfc3339(arrived)}). Correct the clock of the source and replay the record.",
             )
         if event.model_extra:
             self._report(source, list(event.model_extra))

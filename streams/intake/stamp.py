@@ -8,6 +8,8 @@ REPLAY_HEADER = "cuepoint-replay"
 """Header of replayed records and marks: ``<arrived> <complete until>``, both in milliseconds since the epoch."""
 FUTURE_MS_MAX = 86_400_000
 """How far an event may lie ahead of its arrival; beyond it, it is quarantined (``in_the_future``)."""
+PLANNED_MS_MAX = 366 * 86_400_000
+"""The same for campaigns and rules, which may come into force later."""
 
 
 def replay_header(arrived: int, until: int) -> tuple[str, bytes]:

@@ -26,7 +26,7 @@ from streams.task import Effects, Headers, Out
 BATCH_BYTES_MAX = 512 * 1024
 """Size of a producer batch; a single larger record gets a batch of its own."""
 REQUEST_OVERHEAD_BYTES = 64 * 1024
-RETRY_BACKOFF_MS = 20
+RETRY_BACKOFF_MS = 100
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 CONCURRENT_TRANSACTIONS_BACKOFF_S = 0.002

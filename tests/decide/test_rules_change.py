@@ -1,7 +1,7 @@
 """Campaigns published while customers have state: each customer is armed once, in slices, wherever a task dies.
 
-The history is that of ``test_any_cut``; half of the campaigns come in the middle of it, all at the same moment, and a
-changed one comes later.
+The history is that of ``test_any_cut``; half of the campaigns come in the middle of it, all at the same moment, a
+changed one comes later, and another change was planned long before.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from schemas.envelope import Envelope
 from streams.backtest import BacktestResult, backtest_lines
 from streams.campaigns import CampaignSet, known_brands, load_campaigns, records
 from streams.decide.alarms import CUSTOMER
-from streams.decide.partition import Partition
+from streams.decide.partition import PLANNED_MS, Partition
 from streams.decide.state import STATE_VERSION, CustomerState, encode_state
 from streams.ordered import POSITION_KEY
 from streams.replay.files import merged
@@ -45,6 +45,9 @@ class LateCampaigns:
         self.early = CampaignSet(content.campaigns[:half], content.brands)
         first = content.campaigns[0]
         changed = first.model_copy(update={"priority": first.priority + 1})
+        cart = next(campaign for campaign in self.early.campaigns if campaign.id == "cart-reminder")
+        slower = [step.model_copy(update={"after": step.after * 2}) for step in cart.steps]
+        planned = cart.model_copy(update={"steps": slower})
         lines = list(merged(directory))
         middle, later = (lines[len(lines) * part // 8][1] for part in (4, 6))
         self.lines: list[Line] = sorted(
@@ -52,6 +55,9 @@ class LateCampaigns:
                 *lines,
                 *self._published(CampaignSet(content.campaigns[half:], ()), middle),
                 *self._published(CampaignSet((changed,), ()), later),
+                *self._published(
+                    CampaignSet((planned,), ()), lines[len(lines) * 5 // 8][1], told=lines[len(lines) // 8][1]
+                ),
             ],
             key=lambda line: line[1],
         )
@@ -72,9 +78,10 @@ class LateCampaigns:
         return log
 
     @staticmethod
-    def _published(content: CampaignSet, at: int) -> Iterator[Line]:
+    def _published(content: CampaignSet, at: int, told: int | None = None) -> Iterator[Line]:
+        """``at``: when they come into force; ``told``: when they arrive, if that is earlier."""
         for _, record in records(content, at, "test"):
-            yield "campaigns", at, msgspec.json.encode(record)
+            yield "campaigns", at if told is None else told, msgspec.json.encode(record)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +204,26 @@ def test_rules_at_the_clock_do_not_wait_for_it_to_move() -> None:
     found.publish(20, 1)
     found.partition.advance(20, 1_000)
     assert [now for _, now in found.armed] == [10] * 5
+
+
+def test_planned_rules_hold_no_read_position_back_and_come_into_force_once() -> None:
+    found, at = Armed(5), 10 * PLANNED_MS
+    found.partition.advance(20, 1)
+    found.publish(at, 1)
+    found.publish(at, 1)
+    assert found.partition.first_waiting() is None
+    assert [event.eff for event in found.partition.kept_rules] == [at], "they are kept with the state"
+    found.publish(20 + PLANNED_MS, 2)
+    assert found.partition.first_waiting() == 2, "what comes soon is read again"
+    found.partition.advance(at, 1_000)
+    assert found.partition.rules.at(at).version == 1
+    assert found.partition.planned
+    found.partition.advance(at + 1, 1_000)
+    assert [now for _, now in found.armed] == [20 + PLANNED_MS] * 5 + [at] * 5
+    assert found.partition.rules.at(at).version == 2
+    assert not found.partition.planned
+    found.partition.take_again(Envelope("e1", "brand.published", "campaigns", "all", at, at, brand="acme"), 1)
+    assert not len(found.partition), "it was in force before"
 
 
 def test_rules_behind_the_clock_arm_before_the_next_event() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from schemas.base import rfc3339
 from schemas.quarantine import QUARANTINE_REASONS
 from schemas.topics import RECORD_BYTES_MAX_INPUT
 from streams.intake.admit import UNKNOWN_FIELDS_MAX, Admission
-from streams.intake.stamp import FUTURE_MS_MAX
+from streams.intake.stamp import FUTURE_MS_MAX, PLANNED_MS_MAX
 from streams.intake.validate import Rejection, Valid, validate
 from streams.simulate.broken import broken_versions
 from tests.intake.kit import NOON, encoded, event, good_records
@@ -18,6 +20,7 @@ from tests.oracle.builders import DAY
 
 GOOD = good_records()
 ORDER = GOOD["orders"]
+EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
 
 
 def order_with_line(**changes: Any) -> dict[str, Any]:
@@ -190,6 +193,15 @@ def test_a_day_ahead_is_the_limit() -> None:
 
     assert not isinstance(admitted(NOON + FUTURE_MS_MAX), Rejection)
     assert isinstance(admitted(NOON + FUTURE_MS_MAX + 1), Rejection)
+
+
+def test_campaigns_may_lie_a_year_ahead() -> None:
+    def admitted(at: int) -> Any:
+        return Admission().admit("campaigns", encoded(event(published, occurred_at=rfc3339(at))), NOON, NOON)
+
+    published = json.loads((EXAMPLES / "campaigns" / "brand.published.json").read_text())
+    assert not isinstance(admitted(NOON + PLANNED_MS_MAX), Rejection)
+    assert admitted(NOON + PLANNED_MS_MAX + 1).reason == "in_the_future"
 
 
 def test_an_unknown_brand_names_the_brands_there_are() -> None:
