@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Iterable
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import IO, Any, Protocol
 from zlib import crc32
@@ -33,6 +35,8 @@ from streams.settings import Settings
 
 STAGE = "ingest"
 LINGER_MS = 2
+STALLED_AFTER_S = 60.0
+"""For how long Kafka may take nothing before ``/healthz`` answers 503, so that the receiver is started anew."""
 REJECTED = "rejected.jsonl"
 """File of what was refused, next to the files of a replay."""
 _KEYS = ("customer_id", "email_hash", "loyalty_card_id", "device_id", "anonymous_id", "order_id", "store_id")
@@ -68,6 +72,16 @@ class KafkaOutlet:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._producer: Any = None
+        self._calls = count()
+        self._waiting: dict[int, float] = {}
+        """Calls of ``put`` that the broker has not answered, and since when."""
+        self._failing_since: float | None = None
+
+    def stalled(self) -> str | None:
+        """Why nothing gets through, once that has lasted ``STALLED_AFTER_S``; None: it does."""
+        since = min([*self._waiting.values(), *([self._failing_since] if self._failing_since else [])], default=None)
+        seconds = 0.0 if since is None else time.monotonic() - since
+        return f"Kafka has taken nothing for {seconds:.0f} s" if seconds > STALLED_AFTER_S else None
 
     async def __aenter__(self) -> KafkaOutlet:
         self._producer = AIOKafkaProducer(
@@ -89,12 +103,18 @@ class KafkaOutlet:
 
     async def put(self, events: Iterable[Mapped], refusals: Iterable[Refusal] = ()) -> None:
         """See ``Outlet``."""
+        call, began = next(self._calls), time.monotonic()
+        self._waiting[call] = began
         try:
             sent = [await self._send(*event) for event in events]
             sent += [await self._quarantine(each) for each in refusals]
             await asyncio.gather(*sent)
+            self._failing_since = None
         except KafkaError as error:
+            self._failing_since = self._failing_since or began
             raise BrokerError(f"The broker did not take the records ({type(error).__name__}: {error}).") from error
+        finally:
+            del self._waiting[call]
 
     async def _send(self, topic: str, record: dict[str, Any]) -> asyncio.Future[Any]:
         key = record_key(topic, record)

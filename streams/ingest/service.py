@@ -76,7 +76,7 @@ async def serve(settings: Settings, report: Path | None) -> None:
             fetch["square"] = SquareApi(session, settings.ingest_square_api, token, memory)
         worker = Worker(mappings, memory, outlet, now_ms, fetch)
         receiver = Receiver(settings, secrets, worker, now_ms)
-        server = SinkServer(settings, lambda: not receiver.stopping, lambda: None)
+        server = SinkServer(settings, lambda: not receiver.stopping, outlet.stalled)
         await server.start()
         stack.push_async_callback(server.stop)
         await receiver.start()

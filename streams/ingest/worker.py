@@ -69,8 +69,11 @@ class Worker:
             self._count_unknown(vendor, result)
             if result.left_out is not None and not result.events:
                 self._remember(result)
-                metrics.LEFT_OUT.labels(vendor, result.left_out).inc()
-                self.left_out[vendor, result.left_out] += 1
+                why = (vendor, result.left_out)
+                if why not in self.left_out and len(self.left_out) >= UNKNOWN_FIELDS_MAX:
+                    why = (vendor, "(others)")
+                metrics.LEFT_OUT.labels(*why).inc()
+                self.left_out[why] += 1
                 return "left_out", result.left_out
             await self._outlet.put(result.events)
             failpoint("ingest_before_answer")
