@@ -149,7 +149,12 @@ class Frame:
 
     def country(self, value: object) -> str:
         """An ISO country code, or the shop's market where there is none."""
-        return value if isinstance(value, str) and value in COUNTRIES else self.market
+        return country_code(value) or self.market
+
+
+def country_code(value: object) -> str | None:
+    """An ISO 3166 alpha-2 code; None for anything else."""
+    return value if isinstance(value, str) and value in COUNTRIES else None
 
 
 def shown(value: object) -> str:

@@ -7,8 +7,18 @@ from datetime import date
 from typing import Any
 
 from schemas.base import identifier_hash, rfc3339
-from schemas.iso import COUNTRIES
-from streams.ingest.common import Frame, LeftOut, Mapped, Result, customer_id, moment, optional_id, part, required_id
+from streams.ingest.common import (
+    Frame,
+    LeftOut,
+    Mapped,
+    Result,
+    country_code,
+    customer_id,
+    moment,
+    optional_id,
+    part,
+    required_id,
+)
 
 Body = Mapping[str, Any]
 
@@ -40,7 +50,7 @@ def deleted(body: Body, at: int, frame: Frame, result: Result) -> None:
 def _profile(body: Body, message: str, at: int, user: str, frame: Frame) -> Mapped:
     traits = part(body, "traits")
     country = part(traits, "address").get("country")
-    known = country if country in COUNTRIES else None
+    known = country_code(country)
     address, phone = str(traits["email"]), traits.get("phone")
     points = [{"channel": "email", "reachable": True, "hash": identifier_hash(address, frame.hash_key)}]
     if isinstance(phone, str) and phone:

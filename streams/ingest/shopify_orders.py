@@ -181,7 +181,7 @@ def _total(line: Body, name: str, value: str, currency: str) -> str:
 
 
 def _parcel(parcel: Body, frame: Frame, common: Body) -> list[Mapped]:
-    if parcel.get("status") in _NOT_SHIPPED:
+    if str(parcel.get("status")) in _NOT_SHIPPED:
         return []
     number = required_id(parcel, "id")
     lines = [

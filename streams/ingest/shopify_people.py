@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.base import identifier_hash, rfc3339
-from schemas.iso import COUNTRIES
 from streams.ingest.common import (
     Delivery,
     Frame,
@@ -15,6 +14,7 @@ from streams.ingest.common import (
     Memory,
     Refused,
     Result,
+    country_code,
     customer_id,
     fresh,
     moment,
@@ -37,7 +37,7 @@ def profile(delivery: Delivery, frame: Frame, memory: Memory, result: Result) ->
         raise LeftOut(str(result.left_out))
     home = part(body, "default_address")
     country, province = home.get("country_code"), home.get("province_code")
-    known = country if country in COUNTRIES else None
+    known = country_code(country)
     created = body.get("created_at")
     event = frame.event(
         "customer.registered" if delivery.kind == "customers/create" else "customer.updated",

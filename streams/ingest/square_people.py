@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any
 
 from schemas.base import identifier_hash, rfc3339
-from schemas.iso import COUNTRIES
 from streams.ingest.common import (
     Frame,
     LeftOut,
@@ -15,6 +14,7 @@ from streams.ingest.common import (
     Memory,
     Refused,
     Result,
+    country_code,
     customer_id,
     fresh,
     moment,
@@ -35,7 +35,7 @@ def customer(body: Body, frame: Frame, memory: Memory, result: Result) -> None:
     if not fresh(memory, result, f"newest/square/customer/{number}", updated):
         raise LeftOut(str(result.left_out))
     country = part(body, "address").get("country")
-    known = country if country in COUNTRIES else None
+    known = country_code(country)
     created, address = body.get("created_at"), body.get("email_address")
     unsubscribed = part(body, "preferences").get("email_unsubscribed") is True
     withdrawn = {"channel": "email", "status": "withdrawn", "at": rfc3339(updated), "source": "square"}
