@@ -20,6 +20,7 @@ from streams.ingest.common import (
     part,
     required_id,
 )
+from streams.ingest.square_orders import minor_units
 
 Body = Mapping[str, Any]
 
@@ -47,7 +48,7 @@ def item(body: Body, frame: Frame, memory: Memory, result: Result) -> None:
 def _item(product: str, variations: list[Body], data: Body, gone: bool, frame: Frame, updated: int) -> Mapped:
     details = [part(variation, "item_variation_data") for variation in variations]
     prices = [part(each, "price_money") for each in details if part(each, "price_money").get("amount") is not None]
-    cheapest = min(prices, key=lambda money: int(money["amount"]), default=None)
+    cheapest = min(prices, key=lambda money: minor_units(money, "price_money"), default=None)
     name, variation_name = str(data.get("name") or product), details[0].get("name")
     named = len(variations) > 1 or variation_name in (None, "", "Regular")
     event = frame.event(
@@ -65,7 +66,11 @@ def _item(product: str, variations: list[Body], data: Body, gone: bool, frame: F
 
 def _price(money: Body, frame: Frame) -> dict[str, Any]:
     currency = currency_code(money.get("currency"), frame.currency)
-    return {"market": frame.market, "currency": currency, "amount": to_major(int(money["amount"]), currency)}
+    return {
+        "market": frame.market,
+        "currency": currency,
+        "amount": to_major(minor_units(money, "price_money"), currency),
+    }
 
 
 def _category(data: Body) -> str | None:

@@ -166,7 +166,7 @@ def _placed(body: Body, frame: Frame, memory: Memory, common: Body) -> Mapped:
         currency=_currency(body, frame),
         payment_method=str(tenders[0]["type"])[:64] if tenders and tenders[0].get("type") else None,
         lines=[_line(line, frame, memory) for line in objects_in(body.get("line_items"), "line_items")],
-        total=_money(total, "total_money") if total else None,
+        total=major_units(total, "total_money") if total else None,
     )
     return Mapped("orders", event)
 
@@ -188,13 +188,13 @@ def _line(line: Body, frame: Frame, memory: Memory) -> dict[str, Any]:
     quantity, weighed = _quantity(line)
     base, gross = part(line, "base_price_money"), part(line, "gross_sales_money")
     price = base or gross
-    if gross and (weighed or _minor(gross, "gross_sales_money") % quantity == 0):
-        price = {**gross, "amount": _minor(gross, "gross_sales_money") // quantity}
+    if gross and (weighed or minor_units(gross, "gross_sales_money") % quantity == 0):
+        price = {**gross, "amount": minor_units(gross, "gross_sales_money") // quantity}
     return {
         "line_id": required_id(line, "uid"),
         "product_id": _product(line, frame, memory),
         "quantity": quantity,
-        "unit_price": _money(price, "line_items.base_price_money"),
+        "unit_price": major_units(price, "line_items.base_price_money"),
         "discount": _optional_money(line, "total_discount_money"),
         "tax": _optional_money(line, "total_tax_money"),
     }
@@ -203,7 +203,7 @@ def _line(line: Body, frame: Frame, memory: Memory) -> dict[str, Any]:
 def _return_line(line: Body, frame: Frame, memory: Memory, common: Body) -> dict[str, Any]:
     found: dict[str, Any] = {"product_id": _product(line, frame, memory), "quantity": _quantity(line)[0]}
     if line.get("total_money"):
-        found["refund"] = _money(part(line, "total_money"), "return_line_items.total_money")
+        found["refund"] = major_units(part(line, "total_money"), "return_line_items.total_money")
     uid = optional_id(line.get("source_line_item_uid"))
     if uid is not None and "/" not in str(common.get("order_id", "/")):
         found["line_id"] = uid
@@ -235,17 +235,18 @@ def _currency(body: Body, frame: Frame) -> str:
     return currency_code(part(body, "total_money").get("currency") or first.get("currency"), frame.currency)
 
 
-def _minor(money: Body, name: str) -> int:
+def minor_units(money: Body, name: str) -> int:
+    """Money as Square writes it: whole minor units. Raises Refused."""
     value = money.get("amount")
     if isinstance(value, bool) or not isinstance(value, int):
         raise Refused("invalid_field", f"Field {name}.amount = {shown(value)}: it has to be whole minor units.")
     return value
 
 
-def _money(money: Body, name: str) -> str:
+def major_units(money: Body, name: str) -> str:
     """Minor units as major units."""
-    return to_major(_minor(money, name), currency_code(money.get("currency"), ""))
+    return to_major(minor_units(money, name), currency_code(money.get("currency"), ""))
 
 
 def _optional_money(line: Body, name: str) -> str:
-    return _money(part(line, name), name) if part(line, name) else "0"
+    return major_units(part(line, name), name) if part(line, name) else "0"
