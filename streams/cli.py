@@ -13,6 +13,7 @@ from streams.cli_customer import customer
 from streams.cli_data import identifier_hash, simulate
 from streams.cli_demo import channel, demo
 from streams.cli_explain import explain
+from streams.cli_ingest import ingest
 from streams.cli_pipeline import backtest, go_live, replay, sink, up, worker
 from streams.cli_platform import broker, topics
 from streams.cli_quarantine import quarantine
@@ -58,6 +59,7 @@ for command in (
     explain,
     shadow,
     customer,
+    ingest,
 ):
     main.add_command(command)
 

@@ -21,7 +21,7 @@ from schemas.quarantine import (
     HEADER_TOPIC,
     QuarantineEntry,
 )
-from schemas.topics import RECORD_BYTES_MAX_INPUT
+from schemas.topics import CATALOGUE, RECORD_BYTES_MAX_INPUT
 from streams.errors import InputError
 from streams.intake.stamp import REPLAY_HEADER
 from streams.settings import Settings
@@ -113,7 +113,12 @@ def replay(settings: Settings, chosen: Filter, corrected: bytes | None = None) -
     """
     if corrected is not None:
         _check_corrected(corrected, chosen)
-    elif (broken := _first_incomplete(settings, chosen)) is not None:
+    if (foreign := _first_of_no_topic(settings, chosen)) is not None:
+        raise InputError(
+            f"{foreign.key} came from {foreign.entry.topic} and was never on a topic: let its source send it again, or "
+            "load it with cuepoint ingest file; choose the others with --topic."
+        )
+    if corrected is None and (broken := _first_incomplete(settings, chosen)) is not None:
         raise InputError(
             f"Of {broken.key} quarantine holds only the first {len(broken.entry.value):,} of {broken.entry.size:,} "
             f"bytes; send a corrected value: cuepoint quarantine replay --key {broken.key} --with FILE, or choose "
@@ -142,6 +147,12 @@ def _check_corrected(corrected: bytes, chosen: Filter) -> None:
         raise InputError(
             f"The corrected value has {len(corrected):,} bytes; give from 1 to {RECORD_BYTES_MAX_INPUT:,}."
         )
+
+
+def _first_of_no_topic(settings: Settings, chosen: Filter) -> Quarantined | None:
+    """A payload that ``cuepoint ingest`` refused: there is no topic to send it back to."""
+    with reading(settings, chosen) as records:
+        return next((record for record in records if record.entry.topic not in CATALOGUE), None)
 
 
 def _first_incomplete(settings: Settings, chosen: Filter) -> Quarantined | None:

@@ -96,6 +96,53 @@ class Settings(BaseModel):
     replay_ahead_ms: int = Field(
         14 * 86_400_000, gt=0, description="How far a replay runs before the slowest clock, in event time."
     )
+    ingest_vendors: list[Literal["shopify", "segment", "square", "generic"]] = Field(
+        default_factory=list, description="Vendors whose webhooks cuepoint ingest http takes, each at /<vendor>."
+    )
+    ingest_host: str = Field("127.0.0.1", description="Address at which cuepoint ingest http takes webhooks.")
+    ingest_port: int = Field(8080, ge=0, le=65535, description="Its port; 0 takes a free one.")
+    ingest_secrets: dict[str, Path] = Field(
+        default_factory=dict,
+        description="Vendor -> file with the secret of its signatures (generic: the token). One secret a line: while "
+        "it is changed, the old and the new one.",
+    )
+    ingest_in_flight_max: int = Field(
+        200, ge=1, description="Payloads worked on at once; beyond it webhooks are answered with 503 and Retry-After."
+    )
+    ingest_body_bytes_max: int = Field(
+        1_048_576, ge=1_024, description="Largest body of a webhook; larger ones are answered with 413."
+    )
+    ingest_answer_ms: int = Field(
+        4_000,
+        ge=100,
+        description="How long a webhook waits until Kafka has its records, before it is answered with 503: less than "
+        "the vendor waits for an answer (Shopify, Segment 5 s; Square 10 s).",
+    )
+    ingest_brand: str = Field("", description="Brand of what comes from vendors, unless ingest_brands names one.")
+    ingest_market: str = Field("", description="Market (ISO 3166) where a payload has no country; see ingest_markets.")
+    ingest_currency: str = Field("", description="Currency (ISO 4217) where a payload has none.")
+    ingest_brands: dict[str, str] = Field(
+        default_factory=dict,
+        description="Shop -> brand. Shops: Shopify's domain, Segment's projectId, Square's location or merchant id.",
+    )
+    ingest_markets: dict[str, str] = Field(default_factory=dict, description="Shop -> market, as ingest_brands.")
+    ingest_crm: list[str] = Field(
+        default_factory=lambda: ["shopify", "segment", "square", "generic"],
+        description="Vendors whose customer ids are those of the CRM. The id of another travels as the loyalty card "
+        "<vendor>-<id>, and its profiles are left out.",
+    )
+    ingest_product_id: Literal["sku", "variant", "product"] = Field(
+        "sku", description="Which of a vendor's ids names a product, so that all sources name it alike."
+    )
+    ingest_product_ids: Path | None = Field(
+        None, description="CSV file with the header theirs,ours: product ids of vendors that are called otherwise here."
+    )
+    ingest_square_url: str = Field("", description="Notification URL of Square's subscription, which it signs.")
+    ingest_square_token: Path | None = Field(
+        None, description="File with the access token with which orders and the catalogue are fetched from Square."
+    )
+    ingest_square_api: str = Field("https://connect.squareup.com", description="Square's API.")
+    ingest_mapping: Path | None = Field(None, description="Mapping file of the rows that come to /generic.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Level of the JSON log.")
 
     @field_validator("min_insync_replicas")

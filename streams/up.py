@@ -146,7 +146,8 @@ def stage_arguments(workers: Mapping[str, int] | None = None, sink: bool = True)
 
 def environment(settings: Settings) -> dict[str, str]:
     """The environment in which a child sees the same settings."""
-    values = {f"{ENV_PREFIX}{name.upper()}": _text(getattr(settings, name)) for name in type(settings).model_fields}
+    fields = {name: getattr(settings, name) for name in type(settings).model_fields}
+    values = {f"{ENV_PREFIX}{name.upper()}": _text(value) for name, value in fields.items() if value is not None}
     values[f"{ENV_PREFIX}WEB_PORT"] = "0"
     return {**os.environ, **values, "PYTHONUNBUFFERED": "1"}
 
@@ -184,4 +185,4 @@ def last_words(log: Path) -> str:
 
 
 def _text(value: object) -> str:
-    return json.dumps(value) if isinstance(value, (dict, list)) else str(value)
+    return json.dumps(value, default=str) if isinstance(value, (dict, list)) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_a_source_without_its_own_lateness_has_the_default() -> None:
 def test_every_setting_has_a_meaning_and_can_come_from_the_environment(name: str, file: Path) -> None:
     assert Settings.model_fields[name].description
     default = getattr(Settings(), name)
-    text = '{"orders": 3}' if isinstance(default, dict) else str(default)
+    text = json.dumps(default, default=str) if isinstance(default, (dict, list)) else str(default)
     assert name in load(file, **{ENV_PREFIX + name.upper(): text}).model_fields_set
 
 

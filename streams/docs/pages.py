@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from sinks.dictionary import PATH, dictionary
-from streams.docs import contracts, reference, stores
+from streams.docs import contracts, reference, sources, stores
 
 DIRECTORY = Path(__file__).parents[2] / "docs"
 _BLOCK = re.compile(r"(<!-- generated: ([a-z -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -33,6 +33,10 @@ def blocks(root: click.Command) -> dict[str, Callable[[], str]]:
         "quarantine reasons": reference.quarantine_reasons,
         "metrics": reference.metrics,
         "what-if tables": reference.what_if_tables,
+        "shopify fields": sources.shopify,
+        "segment fields": sources.segment,
+        "square fields": sources.square,
+        "mapping fields": reference.mapping_fields,
         "commands": lambda: reference.commands(root),
     }
 

@@ -25,6 +25,8 @@ from schemas.sending_times import BusinessHours, ClosedDays, QuietHours
 from streams.decide.conditions.types import Name
 from streams.decide.conditions.vocabulary import ITEM, VOCABULARY
 from streams.docs.markdown import code, codes, model_fields, table, type_text
+from streams.ingest.mapping import Cell, Condition, Lines, Record
+from streams.ingest.mapping import Mapping as Mapping_
 from streams.settings import ENV_PREFIX, Settings
 from streams.time_travel.story import Expected, Happens, Product, Profile, Story, StoryFile
 from streams.what_if.tables import TABLES
@@ -87,6 +89,11 @@ def brand_fields() -> str:
     rules = (BrandRules, MarketRules, Cap, QuietHours, BusinessHours, ClosedDays, CapacityList)
     models = (*rules, Segment, LifecycleRules, LifecycleRhythm, RfmRules)
     return _models({model.__name__: model for model in models})
+
+
+def mapping_fields() -> str:
+    """The vocabulary of mapping files."""
+    return _models({model.__name__: model for model in (Mapping_, Record, Lines, Cell, Condition)})
 
 
 def outcomes() -> str:

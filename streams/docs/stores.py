@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.topics import CATALOGUE, COMPACTED_WITHIN_MS, DAY_MS, INPUTS, SEGMENT_MS, Topic
 from streams.docs.markdown import code, table
+from streams.ingest.memory import KEPT_DAYS
 from streams.runtime.rocks import COMPACT_AFTER_MS
 from streams.settings import Settings
 
@@ -38,6 +39,11 @@ def stores() -> str:
             "events, decisions, feedback, quarantined records",
             f"rows with the sink's next batch; bytes within {rewrite / 3600:g} hours (`erasure_rewrite_s`): the file "
             "is rewritten",
+        ),
+        (
+            "the memory of `cuepoint ingest http` (`state_dir/ingest.sqlite`)",
+            "customer ids and hashes of orders and carts that vendors told of",
+            f"at once when the vendor tells the erasure; else {KEPT_DAYS} days after the order's last word",
         ),
         ("snapshots", "as the DuckDB file", "as its bytes: older snapshots are dropped when the file is rewritten"),
         ("Parquet", "nothing", "Cuepoint writes none"),

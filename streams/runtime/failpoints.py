@@ -29,9 +29,13 @@ SinkFailpoint = Literal[
     "in_snapshot",  # the copy is complete and has no name yet
     "before_snapshot_link",  # the snapshot has its name; readers still find the one before
 ]
-Failpoint = RuntimeFailpoint | SinkFailpoint
+IngestFailpoint = Literal[
+    "ingest_before_answer",  # Kafka has the records of a webhook; it is not answered, and nothing is remembered
+]
+Failpoint = RuntimeFailpoint | SinkFailpoint | IngestFailpoint
 RUNTIME_FAILPOINTS: tuple[str, ...] = get_args(RuntimeFailpoint)
-FAILPOINTS: tuple[str, ...] = (*RUNTIME_FAILPOINTS, *get_args(SinkFailpoint))
+SINK_FAILPOINTS: tuple[str, ...] = get_args(SinkFailpoint)
+FAILPOINTS: tuple[str, ...] = (*RUNTIME_FAILPOINTS, *SINK_FAILPOINTS, *get_args(IngestFailpoint))
 EXIT_CODE = 86
 
 

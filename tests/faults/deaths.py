@@ -9,13 +9,12 @@ from itertools import chain
 from random import Random
 
 from schemas.topics import STAGES
-from streams.runtime.failpoints import EXIT_CODE, FAILPOINTS, RUNTIME_FAILPOINTS
+from streams.runtime.failpoints import EXIT_CODE, RUNTIME_FAILPOINTS, SINK_FAILPOINTS
 from tests.faults.figures import Kill
 from tests.faults.kit import POLL_S, WAIT_S, Feed, Pipeline, Process
 from tests.faults.retailer import Retailer
 from tests.oracle.builders import DAY, HOUR
 
-SINK_FAILPOINTS = tuple(name for name in FAILPOINTS if name not in RUNTIME_FAILPOINTS)
 STEP_MS = 12 * HOUR
 """How much more is fed when all that was fed is decided, and somebody still has to die."""
 LATENESS_MS = DAY
