@@ -64,6 +64,7 @@ def _first_profile(person: Person) -> Event:
     """What the CRM writes when a customer registers."""
     random, at = person.random, person.registered_at
     assert at is not None
+    onsite = Random(f"onsite {person.customer_id}")
     country = person.orders[0].market if person.orders else person.market
     lines_mean = sum(len(order.lines) for order in person.orders) / max(1, len(person.orders))
     profile: Event = {
@@ -71,8 +72,8 @@ def _first_profile(person: Person) -> Event:
         "customer_id": person.customer_id,
         "registered_at": rfc3339(at),
         "country": country,
-        "email_domain": "example.com",
-        "consents": _consents(random, at),
+        "email_domain": "example.edu" if onsite.random() < rates.ACADEMIC else "example.com",
+        "consents": _consents(random, at) + _onsite_consent(onsite, at),
         "contact_points": _contact_points(random, person),
         "company": lines_mean > rates.COMPANY_LINES_MEAN and random.random() < 0.5,
         "loyalty_cards": [person.card] if person.card and person.card_linked_at == at else [],
@@ -104,6 +105,14 @@ def _consents(random: Random, at: int) -> list[Event]:
     return [_consent(channel, purpose, status, at) for channel, purpose, status in granted]
 
 
+def _onsite_consent(random: Random, at: int) -> list[Event]:
+    """Whether the shop may greet him by what is known of him."""
+    dice = random.random()
+    if dice >= rates.ONSITE_CONSENT + rates.ONSITE_REFUSED:
+        return []
+    return [_consent("onsite", "marketing", "granted" if dice < rates.ONSITE_CONSENT else "withdrawn", at)]
+
+
 def _consent(channel: str, purpose: str, status: str, at: int) -> Event:
     return {"channel": channel, "purpose": purpose, "status": status, "at": rfc3339(at), "source": "crm"}
 
@@ -118,6 +127,7 @@ def _contact_points(random: Random, person: Person) -> list[Event]:
         points.append({"channel": "sms", "reachable": True, "hash": phone})
     if random.random() < 0.25:
         points.append({"channel": "push", "reachable": True})
+    points.append({"channel": "onsite", "reachable": True})
     return points
 
 
