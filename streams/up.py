@@ -148,6 +148,8 @@ def environment(settings: Settings) -> dict[str, str]:
     """The environment in which a child sees the same settings."""
     values = {f"{ENV_PREFIX}{name.upper()}": _text(getattr(settings, name)) for name in type(settings).model_fields}
     values[f"{ENV_PREFIX}WEB_PORT"] = "0"
+    if settings.hash_key_file:
+        del values[f"{ENV_PREFIX}HASH_KEY"]
     return {**os.environ, **values, "PYTHONUNBUFFERED": "1"}
 
 
