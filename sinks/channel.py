@@ -30,6 +30,7 @@ from sinks.channel_store import ChannelStore, Ended
 from sinks.feedback import CHANNELS, answer
 from streams.admin_client import connect
 from streams.errors import BrokerError, SettingsError
+from streams.security import client_options
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class ChannelConsumer:
     ) -> None:
         if channel not in CHANNELS:
             raise SettingsError(f"There is no channel {channel!r}; channels are {', '.join(CHANNELS)}.")
-        connect(settings.bootstrap_servers).close()
+        connect(settings).close()
         self._settings = settings
         self._channel = channel
         self._handler = handler
@@ -105,9 +106,14 @@ class ChannelConsumer:
             enable_auto_commit=False,
             session_timeout_ms=int(settings.session_timeout_s * 1000),
             max_poll_records=POLL_RECORDS_MAX,
+            **client_options(settings),
         )
         self._producer = KafkaProducer(
-            bootstrap_servers=settings.bootstrap_servers, acks="all", enable_idempotence=True, linger_ms=5
+            bootstrap_servers=settings.bootstrap_servers,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=5,
+            **client_options(settings),
         )
 
     def run(self, idle_s_max: float | None = None, polled: Callable[[], None] = lambda: None) -> int:

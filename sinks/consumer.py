@@ -20,6 +20,7 @@ from sinks import metrics
 from sinks.ingest import TOPICS
 from sinks.protocol import Batch, Sink, TopicPartition
 from streams.errors import BrokerError, SinkError
+from streams.security import client_options
 from streams.settings import Settings
 from streams.topics_admin import partitions as partition_count
 
@@ -51,6 +52,7 @@ class SinkConsumer:
             auto_offset_reset="none",
             fetch_max_wait_ms=200,
             max_partition_fetch_bytes=2 * 1024 * 1024,
+            **client_options(settings),
         )
         self._names = {settings.topic(name): name for name in TOPICS}
         self._expired: dict[str, int] = {}

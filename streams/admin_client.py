@@ -11,26 +11,31 @@ from contextlib import contextmanager
 from typing import Any
 
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, SaslAuthenticationFailedError
 from kafka.net.compat import KafkaNetClient
 
 from streams.errors import BrokerError, BrokerUnavailableError
+from streams.security import client_options
+from streams.settings import Settings
 
 CONNECT_TIMEOUT_S = 5.0
 REQUEST_TIMEOUT_S = 30.0
 START_ONE = "start one (cuepoint broker start) or set CUEPOINT_BOOTSTRAP_SERVERS to its host:port"
 
-_log_level_lock = threading.Lock()
+_log_lock = threading.Lock()
 
 
-def connect(bootstrap_servers: str, timeout_s: float = CONNECT_TIMEOUT_S) -> KafkaAdminClient:
+def connect(broker: Settings | str, timeout_s: float = CONNECT_TIMEOUT_S) -> KafkaAdminClient:
     """An admin client (also a context manager) of a broker that was seen to answer.
 
-    Raises BrokerError with one sentence, and logs nothing, when an address has no valid form; BrokerUnavailableError
+    ``broker``: settings, or the address of one that asks for no security. Raises BrokerError with one sentence, and
+    logs nothing, when an address has no valid form or the broker refuses user or certificate; BrokerUnavailableError
     when within about ``timeout_s`` a host name is unknown, nothing listens or answers, what answers is no Kafka broker,
     or the broker tells clients to go to an address that cannot be reached.
     """
     deadline = time.monotonic() + timeout_s
+    settings = broker if isinstance(broker, Settings) else Settings(bootstrap_servers=broker)
+    bootstrap_servers, security = settings.bootstrap_servers, client_options(settings)
     problems = {address: _problem(address, deadline) for address in _addresses(bootstrap_servers)}
     usable = [f"{host}:{port}" for (host, port), problem in problems.items() if problem is None]
     if not usable:
@@ -42,19 +47,23 @@ def connect(bootstrap_servers: str, timeout_s: float = CONNECT_TIMEOUT_S) -> Kaf
         clients.append(KafkaNetClient(**config))
         return clients[0]
 
-    with _quiet_client_log():
+    with _quiet_client_log() as logged:
         try:
             admin = KafkaAdminClient(
                 bootstrap_servers=usable,
                 bootstrap_timeout_ms=max(500, int((deadline - time.monotonic()) * 1000)),
                 request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
                 kafka_client=remember,
+                **security,
             )
         except KafkaError as error:
             _close_half_open(clients)
+            if refused := logged.refusal():
+                raise BrokerError(_refused(settings, usable, refused)) from error
             raise BrokerUnavailableError(
                 f"What listens at {', '.join(usable)} does not answer as a Kafka broker ({reason(error)}): another "
-                f"program, a controller's port, or a port that wants TLS; {START_ONE}."
+                f"program, a controller's port, or a port that wants other security than security_protocol = "
+                f"{settings.security_protocol}; {START_ONE}."
             ) from error
         try:
             _check_advertised(clients[0], usable, deadline)
@@ -117,14 +126,49 @@ def _close_half_open(clients: list[KafkaNetClient]) -> None:
         network.stop()
 
 
+def _refused(settings: Settings, usable: list[str], error: BaseException) -> str:
+    if isinstance(error, SaslAuthenticationFailedError):
+        return (
+            f"The broker at {', '.join(usable)} does not know user {settings.sasl_username!r} with the password in "
+            f"{settings.sasl_password_file or 'sasl_password_file'} ({settings.sasl_mechanism}); correct "
+            "sasl_username, sasl_password_file or sasl_mechanism, or make the user."
+        )
+    return (
+        f"TLS with {', '.join(usable)} failed ({error}); set security_protocol to what that port speaks, ssl_ca_file "
+        "to who signed the broker's certificate, and ssl_certificate_file where the broker asks for one."
+    )
+
+
+class _Logged(logging.Handler):
+    """Keeps why the client's attempts failed: it says so in its log alone, and tries again."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._errors: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See ``logging``."""
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        self._errors += [value for value in arguments if isinstance(value, BaseException)]
+
+    def refusal(self) -> BaseException | None:
+        """The first error of authentication or of TLS."""
+        for error in self._errors:
+            if isinstance(error, SaslAuthenticationFailedError) or "SSL" in str(error) or "Handshake" in str(error):
+                return error
+        return None
+
+
 @contextmanager
-def _quiet_client_log() -> Iterator[None]:
+def _quiet_client_log() -> Iterator[_Logged]:
     """The client logs a line for each failed attempt; the one sentence of a BrokerError replaces them."""
-    logger = logging.getLogger("kafka")
-    with _log_level_lock:
-        level = logger.level
-        logger.setLevel(logging.CRITICAL + 1)
+    logger, logged = logging.getLogger("kafka"), _Logged()
+    with _log_lock:
+        level, before = logger.level, (logger.propagate, logger.handlers)
+        logger.setLevel(logging.WARNING)
+        logger.propagate, logger.handlers = False, [logged]
         try:
-            yield
+            yield logged
         finally:
             logger.setLevel(level)
+            logger.propagate, logger.handlers = before

@@ -8,12 +8,15 @@ from typing import Any
 import click
 
 from streams.cli_campaigns import campaigns
+from streams.cli_config import config
 from streams.cli_contracts import contracts, docs
 from streams.cli_customer import customer
 from streams.cli_data import identifier_hash, simulate
 from streams.cli_demo import channel, demo
 from streams.cli_explain import explain
 from streams.cli_ingest import ingest
+from streams.cli_monitoring import monitoring
+from streams.cli_operate import doctor, top
 from streams.cli_pipeline import backtest, go_live, replay, sink, up, worker
 from streams.cli_platform import broker, topics
 from streams.cli_quarantine import quarantine
@@ -60,6 +63,10 @@ for command in (
     shadow,
     customer,
     ingest,
+    config,
+    monitoring,
+    top,
+    doctor,
 ):
     main.add_command(command)
 

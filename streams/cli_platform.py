@@ -10,11 +10,14 @@ from deploy.local import container, jars
 from deploy.local.broker import LocalBroker
 from deploy.local.config import KAFKA_VERSION
 from deploy.local.ports import LOCALHOST
+from deploy.strimzi.resources import resources
 from schemas.topics import TOPICS
+from streams import access_admin
 from streams.admin_client import connect
 from streams.errors import PlatformError
 from streams.settings import Settings, load_settings
-from streams.topics_admin import check_topics, differences, ensure_topics
+from streams.topics_admin import check_topics, ensure_topics
+from streams.topics_plan import change, plan
 
 PORT_DEFAULT = 9092
 HEAP_MB_DEFAULT = 512
@@ -78,9 +81,12 @@ def broker_status(directory: Path | None) -> None:
         connect(local.bootstrap_servers).close()
         click.echo(_describe(local))
         return
-    connect(settings.bootstrap_servers).close()
+    connect(settings).close()
     kind = "the broker's container" if container.is_running() else "a broker that was not started from here"
     click.echo(f"At {settings.bootstrap_servers} answers {kind}.")
+
+
+_access_option = click.option("--access", is_flag=True, help="The rights of the users, too (docs/security.md).")
 
 
 @click.group()
@@ -89,30 +95,56 @@ def topics() -> None:
 
 
 @topics.command("plan")
-def topics_plan() -> None:
-    """Show what differs between catalogue and broker; change nothing."""
+@_access_option
+@click.option("--strimzi", metavar="CLUSTER", help="Write KafkaTopic and KafkaUser resources for this Kafka resource.")
+def topics_plan(access: bool, strimzi: str | None) -> None:
+    """Show what differs between catalogue and broker; change nothing.
+
+    ``create`` and ``change`` is what ``apply`` does; ``leave`` needs a person. With --strimzi the resources are written
+    to standard output, and no broker is asked.
+    """
     settings = _settings()
-    found = differences(settings)
-    for difference in found:
-        if difference.kind == "missing":
-            click.echo(f"create  {difference.topic} with {difference.expected}")
-        else:
-            click.echo(f"differs {difference} (not changed by apply)")
-    if not found:
-        click.echo(f"All {len(TOPICS)} topics on {settings.bootstrap_servers} are as the catalogue says.")
+    if strimzi:
+        click.echo(resources(settings, strimzi), nl=False)
+        return
+    steps = plan(settings)
+    for step in steps:
+        click.echo(step)
+    found = access_admin.plan(settings) if access else None
+    if found is not None:
+        _say_access(found, "grant ")
+    if not steps and not (found and (found.missing or found.beyond)):
+        rights = " and the rights of its users" if access else ""
+        click.echo(f"All {len(TOPICS)} topics{rights} on {settings.bootstrap_servers} are as the catalogue says.")
 
 
 @topics.command("apply")
-def topics_apply() -> None:
-    """Create missing topics. What exists is never changed: it is named, and wrong partition counts are an error."""
+@_access_option
+def topics_apply(access: bool) -> None:
+    """Create missing topics and change what is safe to change; say what is left, and why.
+
+    Wrong partition counts are an error. No right is ever taken away.
+    """
     settings = _settings()
     for name in ensure_topics(settings):
         click.echo(f"created {name}")
-    found = differences(settings)
-    for difference in found:
-        click.echo(f"left as it is: {difference}")
+    steps = plan(settings)
+    change(settings, steps)
+    for step in steps:
+        click.echo(str(step).replace("change ", "changed", 1))
+    if access:
+        found = access_admin.plan(settings)
+        access_admin.grant(settings, found.missing)
+        _say_access(found, "granted")
     check_topics(settings)
     click.echo(f"All {len(TOPICS)} topics are on {settings.bootstrap_servers}.")
+
+
+def _say_access(found: access_admin.AccessPlan, verb: str) -> None:
+    for rule in found.missing:
+        click.echo(f"{verb} {rule}")
+    for rule in found.beyond:
+        click.echo(f"leave   {rule}: more than it needs; take it away with the broker's own tools")
 
 
 def _settings() -> Settings:

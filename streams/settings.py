@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from schemas.topics import INPUTS
 from streams.errors import SettingsError
+from streams.settings_files import read_secret
 
 ENV_PREFIX = "CUEPOINT_"
 INSTANCE_ENV = f"{ENV_PREFIX}INSTANCE_ID"
@@ -26,6 +27,25 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     bootstrap_servers: str = Field("127.0.0.1:9092", description="Kafka brokers, host:port, comma separated.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT",
+        description="How to talk to the brokers: SSL is TLS, and mutual TLS with ssl_certificate_file; SASL_ with a "
+        "user and a password.",
+    )
+    ssl_ca_file: str = Field(
+        "", description="PEM file of the authorities that sign the brokers' certificates; empty: the system's."
+    )
+    ssl_certificate_file: str = Field("", description="PEM file of this client's certificate, for mutual TLS.")
+    ssl_key_file: str = Field("", description="PEM file of the key of ssl_certificate_file.")
+    ssl_key_password_file: str = Field("", description="File that holds the password of ssl_key_file, if it has one.")
+    sasl_mechanism: str = Field(
+        "SCRAM-SHA-512",
+        pattern=r"^[A-Z0-9-]+$",
+        description="SASL mechanism. SCRAM-SHA-256 and SCRAM-SHA-512 are tested; others (PLAIN, GSSAPI) are passed on "
+        "to the clients, and not tested.",
+    )
+    sasl_username: str = Field("", description="User for SASL PLAIN and SCRAM.")
+    sasl_password_file: str = Field("", description="File that holds the password of sasl_username.")
     topic_prefix: str = Field("cuepoint", pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", description="Prefix of every topic.")
     partitions: int = Field(8, ge=1, le=256, description="Partitions of every partitioned topic. Chosen once.")
     replication: int = Field(1, ge=1, le=7, description="Replication factor of topics that Cuepoint creates.")
@@ -51,6 +71,7 @@ class Settings(BaseModel):
     hash_key: str = Field(
         "cuepoint-development-key", min_length=16, repr=False, description="Secret key of identifier hashes."
     )
+    hash_key_file: str = Field("", description="File that holds the hash key, over hash_key; empty: none.")
     duckdb_path: Path = Field(Path("out/cuepoint.duckdb"), description="The sink's DuckDB file.")
     snapshot_dir: Path = Field(Path("out/snapshots"), description="Where the sink publishes read-only snapshots.")
     snapshot_interval_s: float = Field(60.0, gt=0, description="Seconds between two snapshots.")
@@ -153,6 +174,13 @@ class Settings(BaseModel):
             raise ValueError(f"no record could ever be written, since replication = {replication}")
         return wanted
 
+    @model_validator(mode="after")
+    def _security_is_whole(self) -> Settings:
+        """A certificate or a password that would not be used is an error: who sets one must not talk in the clear."""
+        if problem := _insecure(self):
+            raise ValueError(problem)
+        return self
+
     @field_validator("sources_by_marks")
     @classmethod
     def _sources_are_known(cls, wanted: list[str]) -> list[str]:
@@ -182,29 +210,59 @@ class Settings(BaseModel):
 def load_settings(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings. Raises SettingsError with the field, the value and the way out."""
     environ = os.environ if environ is None else environ
-    values: dict[str, Any] = {}
     file = Path(environ.get(f"{ENV_PREFIX}CONFIG", FILE_NAME))
-    if file.exists():
-        try:
-            values.update(tomllib.loads(file.read_text()))
-        except tomllib.TOMLDecodeError as error:
-            raise SettingsError(f"{file} is not TOML ({error}); correct the line it names.") from error
+    values = settings_file(environ)
     for name in Settings.model_fields:
         raw = environ.get(ENV_PREFIX + name.upper())
         if raw is not None:
             values[name] = _value(name, raw)
     values.update({key: value for key, value in (overrides or {}).items() if value is not None})
+    if values.get("hash_key_file"):
+        values["hash_key"] = read_secret("hash_key_file", str(values["hash_key_file"]))
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
+        if not field:  # of several settings together: the message names them, and the input would show all values
+            raise SettingsError(f"{str(first['msg']).removeprefix('Value error, ')} (docs/configuration.md).") from None
         known = Settings.model_fields.get(field.split(".")[0])
         shown = repr(first.get("input")) if known is None or known.repr else "(hidden)"
         raise SettingsError(
             f"Setting {field} = {shown}: {first['msg']}. "
             f"Set {ENV_PREFIX}{field.upper()} or {field} in {file} to a valid value (docs/configuration.md)."
         ) from error
+
+
+def settings_file(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What the settings file says; empty where there is none. Raises SettingsError when it is not TOML."""
+    file = Path((os.environ if environ is None else environ).get(f"{ENV_PREFIX}CONFIG", FILE_NAME))
+    if not file.exists():
+        return {}
+    try:
+        return tomllib.loads(file.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} is not TOML ({error}); correct the line it names.") from error
+
+
+def _insecure(settings: Settings) -> str | None:
+    """Which security settings contradict each other, as the beginning of a sentence; None: none."""
+    protocol = settings.security_protocol
+    files = [name for name in ("ssl_ca_file", "ssl_certificate_file", "ssl_key_file") if getattr(settings, name)]
+    if files and "SSL" not in protocol:
+        return f"Setting {files[0]} is of no use with security_protocol = {protocol}; set SSL or SASL_SSL"
+    if bool(settings.ssl_certificate_file) != bool(settings.ssl_key_file):
+        return "Settings ssl_certificate_file and ssl_key_file belong together; set both, or none"
+    user = [name for name in ("sasl_username", "sasl_password_file") if getattr(settings, name)]
+    if user and not protocol.startswith("SASL"):
+        return f"Setting {user[0]} is of no use with security_protocol = {protocol}; set SASL_SSL"
+    if (
+        protocol.startswith("SASL")
+        and len(user) < 2
+        and (user or settings.sasl_mechanism.startswith(("SCRAM", "PLAIN")))
+    ):
+        return f"security_protocol = {protocol} needs both sasl_username and sasl_password_file; set them"
+    return None
 
 
 def _value(name: str, raw: str) -> Any:

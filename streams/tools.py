@@ -13,6 +13,7 @@ from schemas.decisions import Progress
 from schemas.topics import RECORD_BYTES_MAX_INTERNAL
 from streams.admin_client import connect
 from streams.errors import BrokerError
+from streams.security import client_options
 from streams.settings import Settings
 from streams.task import Headers
 
@@ -22,12 +23,13 @@ POLL_MS = 200
 @contextmanager
 def producer(settings: Settings) -> Iterator[KafkaProducer]:
     """A producer that waits for all replicas; flushed at the end."""
-    connect(settings.bootstrap_servers).close()
+    connect(settings).close()
     client = KafkaProducer(
         bootstrap_servers=settings.bootstrap_servers,
         acks="all",
         max_request_size=2 * RECORD_BYTES_MAX_INTERNAL,
         linger_ms=5,
+        **client_options(settings),
     )
     try:
         yield client
@@ -41,12 +43,13 @@ def producer(settings: Settings) -> Iterator[KafkaProducer]:
 @contextmanager
 def consumer(settings: Settings, **options: Any) -> Iterator[KafkaConsumer]:
     """A consumer without a group, of committed records only."""
-    connect(settings.bootstrap_servers).close()
+    connect(settings).close()
     client = KafkaConsumer(
         bootstrap_servers=settings.bootstrap_servers,
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        **client_options(settings),
         **options,
     )
     try:

@@ -28,6 +28,7 @@ __all__ = [
     "describe",
     "differences",
     "ensure_topics",
+    "partition_counts",
     "partitions",
 ]
 
@@ -94,7 +95,11 @@ def check_topics(settings: Settings, names: Iterable[str] | None = None) -> None
 
     Partition counts decide which customer is where, so no worker may start on wrong ones.
     """
-    wrong = [found for found in differences(settings, names) if found.kind in ("missing", "partitions")]
+    chosen = _chosen(names)
+    counts = partition_counts(settings, [topic.name for topic in chosen])
+    wrong = [
+        found for topic in chosen for found in _compare_shape(topic, counts.get(settings.topic(topic.name)), settings)
+    ]
     if not wrong:
         return
     text = "; ".join(str(found) for found in wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else "")
@@ -159,6 +164,16 @@ def delete_topics(settings: Settings, *, prefix: str, only: Iterable[str] | None
     return present
 
 
+def partition_counts(settings: Settings, names: Iterable[str]) -> dict[str, int]:
+    """Full name -> partitions, of those that exist. It asks for no settings of topics, which not every user may read.
+
+    Raises BrokerError.
+    """
+    with administering(settings) as admin:
+        described = admin.describe_topics([settings.topic(name) for name in names])
+    return {topic["name"]: len(topic["partitions"]) for topic in described if topic["error_code"] == 0}
+
+
 def partitions(topic: Topic, settings: Settings) -> int:
     """How many partitions this topic has under these settings."""
     return settings.partitions if topic.partitioned else 1
@@ -194,11 +209,9 @@ def _chosen(names: Iterable[str] | None) -> list[Topic]:
 
 def _compare(topic: Topic, state: TopicState | None, settings: Settings) -> Iterator[Difference]:
     name = settings.topic(topic.name)
+    yield from _compare_shape(topic, None if state is None else state.partitions, settings)
     if state is None:
-        yield Difference(name, "missing", "topic", "none", f"{partitions(topic, settings)} partitions")
         return
-    if state.partitions != partitions(topic, settings):
-        yield Difference(name, "partitions", "partitions", str(state.partitions), str(partitions(topic, settings)))
     if state.replication != settings.replication:
         yield Difference(name, "replication", "replication", str(state.replication), str(settings.replication))
     for field, expected in configs(topic, settings).items():
@@ -206,10 +219,18 @@ def _compare(topic: Topic, state: TopicState | None, settings: Settings) -> Iter
             yield Difference(name, "config", field, state.configs.get(field, "none"), expected)
 
 
+def _compare_shape(topic: Topic, found: int | None, settings: Settings) -> Iterator[Difference]:
+    name, wanted = settings.topic(topic.name), partitions(topic, settings)
+    if found is None:
+        yield Difference(name, "missing", "topic", "none", f"{wanted} partitions")
+    elif found != wanted:
+        yield Difference(name, "partitions", "partitions", str(found), str(wanted))
+
+
 @contextmanager
 def administering(settings: Settings) -> Iterator[KafkaAdminClient]:
     """An admin client whose failures are BrokerErrors; BrokerUnavailableErrors where another try may succeed."""
-    with connect(settings.bootstrap_servers) as admin:
+    with connect(settings) as admin:
         try:
             yield admin
         except KafkaError as error:

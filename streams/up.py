@@ -149,6 +149,8 @@ def environment(settings: Settings) -> dict[str, str]:
     fields = {name: getattr(settings, name) for name in type(settings).model_fields}
     values = {f"{ENV_PREFIX}{name.upper()}": _text(value) for name, value in fields.items() if value is not None}
     values[f"{ENV_PREFIX}WEB_PORT"] = "0"
+    if settings.hash_key_file:
+        del values[f"{ENV_PREFIX}HASH_KEY"]
     return {**os.environ, **values, "PYTHONUNBUFFERED": "1"}
 
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from click import Group
 from click.testing import CliRunner, Result
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from deploy.local import container, ports
 from deploy.local.broker import LocalBroker
+from schemas.access import USERS
 from schemas.topics import TOPICS
 from streams.cli_platform import broker as broker_group
 from streams.cli_platform import topics as topics_group
 from streams.errors import BrokerError, PlatformError
 from streams.settings import Settings
-from streams.topics_admin import ensure_topics
+from streams.topics_admin import connect, differences, ensure_topics
 
 ALONE = "import sys; from streams.cli_platform import broker; broker(sys.argv[1:])"
 
@@ -100,7 +104,7 @@ def test_start_without_java_and_docker_names_all_ways(monkeypatch: pytest.Monkey
         assert way in str(error)
 
 
-def test_plan_and_apply_create_what_is_missing_and_change_nothing_else(settings: Settings) -> None:
+def test_plan_and_apply_create_what_is_missing(settings: Settings) -> None:
     ensure_topics(settings, ["orders"])
     plan = run(topics_group, settings, "plan").output.splitlines()
     assert len(plan) == len(TOPICS) - 1
@@ -119,9 +123,59 @@ def test_apply_names_wrong_partition_counts_and_fails(settings: Settings) -> Non
     ensure_topics(settings)
     other = settings.model_copy(update={"partitions": 6})
     assert (
-        f"differs topic {settings.topic('orders')} has partitions 4, expected 6"
+        f"leave   {settings.topic('orders')} partitions 4 to 6: customers would move"
         in run(topics_group, other, "plan").output
     )
     apply = run(topics_group, other, "apply")
-    assert f"left as it is: topic {settings.topic('orders')} has partitions 4, expected 6" in apply.output
+    assert f"leave   {settings.topic('orders')} partitions 4 to 6: customers would move" in apply.output
     assert isinstance(apply.exception, BrokerError)
+
+
+def test_apply_changes_what_is_safe_and_leaves_the_rest_with_a_reason(settings: Settings) -> None:
+    ensure_topics(settings, ["orders", "control"])
+    name = settings.topic("orders")
+    with connect(settings) as admin:
+        shorter = {"retention.ms": "1000", "segment.ms": "7200000", "max.message.bytes": "8000000"}
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, shorter)])
+    planned = [line for line in run(topics_group, settings, "plan").output.splitlines() if name in line]
+    assert [line.split(":")[0] for line in planned] == [
+        f"change  {name} retention.ms 1000 to 3024000000",
+        f"change  {name} segment.ms 7200000 to 86400000",
+        f"leave   {name} max.message.bytes 8000000 to 4194304",
+    ]
+    apply = run(topics_group, settings, "apply")
+    assert f"changed {name} retention.ms 1000 to 3024000000" in apply.output
+    assert [(found.field, found.found) for found in differences(settings)] == [("max.message.bytes", "8000000")]
+    left = run(topics_group, settings, "plan").output
+    assert (
+        left == f"leave   {name} max.message.bytes 8000000 to 4194304: less would refuse records that are allowed now\n"
+    )
+    assert "changed" not in run(topics_group, settings, "apply").output
+
+
+def test_a_broker_without_an_authorizer_is_said_to_let_everybody_in(settings: Settings) -> None:
+    error = run(topics_group, settings, "plan", "--access").exception
+    assert isinstance(error, BrokerError)
+    assert "everybody may do everything" in str(error)
+
+
+def test_strimzi_resources_hold_every_topic_and_the_rights_of_every_user() -> None:
+    settings = Settings(topic_prefix="Shop_1", replication=3)
+    made = list(yaml.safe_load_all(run(topics_group, settings, "plan", "--strimzi", "events").output))
+    assert {one["metadata"]["labels"]["strimzi.io/cluster"] for one in made} == {"events"}
+    assert all(re.fullmatch("[a-z0-9]([-a-z0-9.]*[a-z0-9])?", one["metadata"]["name"]) for one in made)
+    topics = {one["spec"]["topicName"]: one["spec"] for one in made if one["kind"] == "KafkaTopic"}
+    assert set(topics) == {settings.topic(name) for name in TOPICS}
+    assert topics["Shop_1.orders"]["replicas"] == 3
+    assert topics["Shop_1.orders"]["config"]["min.insync.replicas"] == "2"
+    users = {
+        one["metadata"]["name"]: one["spec"]["authorization"]["acls"] for one in made if one["kind"] == "KafkaUser"
+    }
+    assert len(users) == len(USERS)
+    assert [acl for acl in users["shop-1-email-service"] if acl["resource"]["type"] != "topic"] == [
+        {
+            "resource": {"type": "group", "name": "Shop_1-channel-email", "patternType": "literal"},
+            "operations": ["Read", "Describe"],
+            "host": "*",
+        }
+    ]

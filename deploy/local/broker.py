@@ -59,7 +59,7 @@ class LocalBroker:
         self.start_timeout_s = start_timeout_s
         self.log_file = self.directory / "broker.log"
         self.pid_file = self.directory / "broker.pid"
-        self._controller_port = controller_port
+        self.controller_port = controller_port
         self._keeps_controller_port = bool(controller_port)
         self._cluster_id = cluster_id or new_cluster_id()
         # With the space after it, so that no longer path is taken for this one.
@@ -185,24 +185,41 @@ class LocalBroker:
 
     def _take_ports(self) -> None:
         if not self.port:
-            self.port, self._controller_port = ports.free_ports(2)
-        if not self._keeps_controller_port and not (self._controller_port and ports.is_free(self._controller_port)):
-            self._controller_port = ports.free_ports(1)[0]
-        for port in (self.port, self._controller_port):
+            self.port, self.controller_port = ports.free_ports(2)
+        if not self._keeps_controller_port and not (self.controller_port and ports.is_free(self.controller_port)):
+            self.controller_port = ports.free_ports(1)[0]
+        for port in (self.port, self.controller_port):
             if not ports.is_free(port):
                 raise PlatformError(_port_in_use(port))
 
     def _write_properties(self) -> None:
-        broker = f"PLAINTEXT://{ports.LOCALHOST}:{self.port}"
         lines = {
             **BROKER_SETTINGS,
-            "listeners": f"{broker},CONTROLLER://{ports.LOCALHOST}:{self._controller_port}",
-            "advertised.listeners": broker,
-            "controller.quorum.voters": f"1@{ports.LOCALHOST}:{self._controller_port}",
+            **self._listeners(),
+            "controller.quorum.voters": f"1@{ports.LOCALHOST}:{self.controller_port}",
             "log.dirs": str(self.directory / "data"),
             **self.settings,
         }
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+
+    def _listeners(self) -> dict[str, str]:
+        """Who may come in where."""
+        broker = f"PLAINTEXT://{ports.LOCALHOST}:{self.port}"
+        return {
+            "listeners": f"{broker},CONTROLLER://{ports.LOCALHOST}:{self.controller_port}",
+            "advertised.listeners": broker,
+        }
+
+    def _format_options(self) -> list[str]:
+        """What else the storage is made with."""
+        return []
+
+    def _answers(self, timeout_s: float) -> bool:
+        return ports.answers_as_kafka(self.port, timeout_s)
+
+    def _check_usable(self, deadline: float) -> None:
+        """Raise BrokerError when clients cannot work with it."""
+        connect(self.bootstrap_servers, timeout_s=max(1.0, deadline - time.monotonic())).close()
 
     def _command(self, java: str, jar_directory: Path) -> list[str]:
         flags = [f"-Xmx{self.heap_mb}m", "-XX:+UseG1GC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError"]
@@ -218,7 +235,7 @@ class LocalBroker:
 
     def _format(self, command: list[str]) -> None:
         arguments = [command[0], QUICK_COMPILER, *command[1:], "kafka.tools.StorageTool", "format"]
-        arguments += ["--cluster-id", self._cluster_id, "--config", str(self._properties)]
+        arguments += ["--cluster-id", self._cluster_id, "--config", str(self._properties), *self._format_options()]
         done = subprocess.run(
             arguments, capture_output=True, text=True, timeout=max(START_TIMEOUT_S, self.start_timeout_s), check=False
         )
@@ -234,7 +251,7 @@ class LocalBroker:
         while True:
             if not process.runs(pid, self._marker):
                 raise PlatformError(self._why_it_ended())
-            if ports.answers_as_kafka(self.port, timeout_s=deadline - time.monotonic()):
+            if self._answers(deadline - time.monotonic()):
                 break
             if time.monotonic() > deadline:
                 raise PlatformError(
@@ -243,7 +260,7 @@ class LocalBroker:
                 )
             time.sleep(0.05)
         try:
-            connect(self.bootstrap_servers, timeout_s=max(1.0, deadline - time.monotonic())).close()
+            self._check_usable(deadline)
         except BrokerError as error:
             raise PlatformError(f"The broker started but is not usable: {error} Its log is {self.log_file}.") from error
 

@@ -55,6 +55,15 @@ def answers_as_kafka(port: int, timeout_s: float) -> bool:
     return len(answer) == 8 and struct.unpack(">ii", answer)[1] == correlation
 
 
+def accepts(port: int, timeout_s: float) -> bool:
+    """Whether something listens."""
+    try:
+        socket.create_connection((LOCALHOST, port), timeout=max(0.1, timeout_s)).close()
+    except OSError:
+        return False
+    return True
+
+
 def _first_ephemeral_port() -> int:
     try:
         return max(FIRST_PORT + 1_000, int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]))

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from sinks.dictionary import PATH, dictionary
-from streams.docs import contracts, reference, sources, stores
+from streams.docs import access, contracts, reference, sources, stores
 
 DIRECTORY = Path(__file__).parents[2] / "docs"
 _BLOCK = re.compile(r"(<!-- generated: ([a-z -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -21,6 +21,7 @@ def blocks(root: click.Command) -> dict[str, Callable[[], str]]:
         "topics": contracts.topics,
         "events": contracts.events,
         "stores": stores.stores,
+        "access": access.access,
         "settings": reference.settings,
         "campaign fields": reference.campaign_fields,
         "campaign options": reference.campaign_options,

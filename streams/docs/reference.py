@@ -114,7 +114,7 @@ def quarantine_reasons() -> str:
 def metrics() -> str:
     """Every metric that a module of ours declares; counters by the name under which Prometheus reads them."""
     rows = []
-    for metric in _metrics():
+    for metric in declared_metrics():
         described = next(iter(metric.describe()))
         name = described.name + ("_total" if described.type == "counter" else "")
         rows.append((code(name), described.type, codes(metric._labelnames), described.documentation))
@@ -153,7 +153,8 @@ def _codes(column: str, meanings: Mapping[str, str]) -> str:
     return table((column, "meaning"), ((code(name), meaning) for name, meaning in meanings.items()))
 
 
-def _metrics() -> list[MetricWrapperBase]:
+def declared_metrics() -> list[MetricWrapperBase]:
+    """Every metric that a module of ours declares."""
     found = {
         id(value): value
         for package in (streams, sinks)

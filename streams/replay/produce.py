@@ -21,6 +21,7 @@ from streams.intake.quarantine import quarantine_record
 from streams.intake.stamp import replay_header
 from streams.intake.task import SOURCES
 from streams.intake.validate import Rejection
+from streams.security import client_options
 from streams.settings import Settings
 from streams.task import Record
 
@@ -81,6 +82,7 @@ class Replay:
             enable_idempotence=True,
             max_batch_size=BATCH_BYTES,
             max_request_size=2 * RECORD_BYTES_MAX_INTERNAL,
+            **client_options(self._settings),
         )
         await self._producer.start()
         watcher = asyncio.create_task(self._watch_clocks())
@@ -186,6 +188,7 @@ class Replay:
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            **client_options(self._settings),
         )
         await client.start()
         try:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from schemas.topics import CATALOGUE, Stage
 from streams.errors import BrokerError
 from streams.settings import Settings
-from streams.topics_admin import administering
+from streams.topics_admin import administering, partition_counts
 
 
 def check_stage_topics(stage: Stage, settings: Settings) -> None:
     """Raise BrokerError when the broker cannot be reached, or a topic of the stage is missing or has another shape."""
     partitioned = {*stage.inputs, stage.changelog}
     written = {name for name, topic in CATALOGUE.items() if stage.name in topic.producers}
-    counts = _partition_counts(settings, partitioned | written)
+    counts = partition_counts(settings, sorted(partitioned | written))
     for name in sorted(partitioned | written):
         found = counts.get(settings.topic(name))
         if found is None:
@@ -33,9 +33,3 @@ def topic_id(settings: Settings, name: str) -> str:
     """What the broker calls a topic (without prefix), and no other one that has had or will have its name."""
     with administering(settings) as admin:
         return str(admin.describe_topics([settings.topic(name)])[0]["topic_id"])
-
-
-def _partition_counts(settings: Settings, names: set[str]) -> dict[str, int]:
-    with administering(settings) as admin:
-        described = admin.describe_topics([settings.topic(name) for name in sorted(names)])
-    return {topic["name"]: len(topic["partitions"]) for topic in described if topic["error_code"] == 0}

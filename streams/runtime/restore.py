@@ -14,6 +14,7 @@ from streams.runtime import metrics
 from streams.runtime.failpoints import failpoint
 from streams.runtime.fetched import take_fetched
 from streams.runtime.store import Store
+from streams.security import client_options
 from streams.settings import Settings
 from streams.table import Change
 
@@ -39,6 +40,7 @@ async def restore(settings: Settings, stage: Stage, partition: int, store: Store
         auto_offset_reset="none",
         fetch_max_wait_ms=int(POLL_S * 1000),
         max_partition_fetch_bytes=FETCH_BYTES_MAX,
+        **client_options(settings),
     )
     records = 0
     await consumer.start()

@@ -20,6 +20,7 @@ from schemas.topics import RECORD_BYTES_MAX_INTERNAL, Stage
 from streams.errors import BrokerUnavailableError
 from streams.runtime import metrics
 from streams.runtime.failpoints import armed, failpoint
+from streams.security import client_options
 from streams.settings import Settings
 from streams.task import Effects, Headers, Out
 
@@ -66,6 +67,7 @@ class PartitionProducer:
             max_request_size=RECORD_BYTES_MAX_INTERNAL + REQUEST_OVERHEAD_BYTES,
             retry_backoff_ms=RETRY_BACKOFF_MS,
             linger_ms=0,
+            **client_options(settings),
         )
 
     async def start(self) -> None:

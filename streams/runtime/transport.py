@@ -28,6 +28,7 @@ from streams.runtime.fetched import take_fetched
 from streams.runtime.inbox import Batch, Seek
 from streams.runtime.partition import FetchState, LogBounds
 from streams.runtime.runtime import StageRuntime
+from streams.security import client_options
 from streams.task import Record
 
 FETCH_WAIT_MS_MAX = 100
@@ -110,6 +111,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
             max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
             check_crcs=conf.broker_check_crcs,
+            **client_options(self.runtime.settings),
         )
 
     def want(self, wanted: frozenset[TopicPartition]) -> None:
@@ -322,10 +324,18 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Faust's detector watches commits that are never made; ``StageRuntime.stalled`` watches rounds instead."""
 
 
+class Producer(driver.Producer):  # type: ignore[misc]
+    """Faust's own producer: it is started with the app and writes nothing, but it connects."""
+
+    def _settings_auth(self) -> Mapping[str, Any]:
+        return client_options(self.app.runtime.settings)
+
+
 class Transport(driver.Transport):  # type: ignore[misc]
     """The driver that ``app.transport`` is set to."""
 
     Consumer = Consumer
+    Producer = Producer
 
 
 class WakeSchema(faust.Schema):  # type: ignore[misc]

@@ -11,6 +11,7 @@ from schemas.topics import RECORD_BYTES_MAX_INTERNAL, SHADOW, SHADOW_STAGE, STAG
 from streams.admin_client import connect
 from streams.errors import BrokerError
 from streams.ordered import POSITION_KEY
+from streams.security import client_options
 from streams.settings import Settings
 from streams.tools import POLL_MS, consumer
 from streams.topics_admin import check_topics, ensure_topics
@@ -67,7 +68,7 @@ def latest(
 
 def _write(settings: Settings, partition: int, state: dict[bytes, bytes]) -> None:
     """Write a copy in one transaction. Raises BrokerError, and then nothing of it is visible."""
-    connect(settings.bootstrap_servers).close()
+    connect(settings).close()
     client = KafkaProducer(
         bootstrap_servers=settings.bootstrap_servers,
         transactional_id=f"{settings.topic_prefix}-shadow-seed",
@@ -75,6 +76,7 @@ def _write(settings: Settings, partition: int, state: dict[bytes, bytes]) -> Non
         acks="all",
         max_request_size=2 * RECORD_BYTES_MAX_INTERNAL,
         linger_ms=5,
+        **client_options(settings),
     )
     topic, failed = settings.topic(SHADOW_STAGE.changelog), list[BaseException]()
     try:

@@ -1,0 +1,1 @@
+"""What people who run the platform look at: ``cuepoint top`` and ``cuepoint doctor``."""
