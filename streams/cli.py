@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from streams.cli_campaigns import campaigns
+from streams.cli_channels import channel
+from streams.cli_contract_test import contract_test
 from streams.cli_contracts import contracts, docs
 from streams.cli_customer import customer
 from streams.cli_data import identifier_hash, simulate
-from streams.cli_demo import channel, demo
+from streams.cli_demo import demo
 from streams.cli_explain import explain
 from streams.cli_pipeline import backtest, go_live, replay, sink, up, worker
 from streams.cli_platform import broker, topics
@@ -58,6 +60,7 @@ for command in (
     explain,
     shadow,
     customer,
+    contract_test,
 ):
     main.add_command(command)
 
