@@ -31,6 +31,7 @@ from streams.errors import BrokerError, BrokerUnavailableError, InputError
 from streams.ingest.common import Mapped, Refused
 from streams.intake.fast import FastReader
 from streams.intake.validate import Rejection, validate
+from streams.security import client_options
 from streams.settings import Settings
 
 STAGE = "ingest"
@@ -90,6 +91,7 @@ class KafkaOutlet:
             enable_idempotence=True,
             linger_ms=LINGER_MS,
             max_request_size=2 * RECORD_BYTES_MAX_INTERNAL,
+            **client_options(self._settings),
         )
         try:
             await self._producer.start()
