@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from streams.cli_analysts import forecasts, report, snapshot, sql
 from streams.cli_campaigns import campaigns
 from streams.cli_contracts import contracts, docs
 from streams.cli_customer import customer
@@ -60,6 +61,10 @@ for command in (
     shadow,
     customer,
     ingest,
+    sql,
+    report,
+    snapshot,
+    forecasts,
 ):
     main.add_command(command)
 
