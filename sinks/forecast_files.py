@@ -48,11 +48,11 @@ def _forecast(path: Path, number: int, row: dict[str, str | None], made_at: date
     try:
         return Forecast.model_validate({"made_at": rfc3339(to_ms(made_at)), **given})
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the line"
-        shown = "" if isinstance(first["input"], dict) else f" {first['input']!r}"
+        field = ".".join(map(str, error.errors()[0]["loc"][:1])) or "the line"
+        last = [each for each in error.errors() if (each["loc"] or ("the line",))[0] == field][-1]
+        shown = "" if isinstance(last["input"], dict) else f" {last['input']!r}"
         raise InputError(
-            f"{path}, line {number}: {field}{shown}: {first['msg']}. Correct it and load the file again."
+            f"{path}, line {number}: {field}{shown}: {last['msg']}. Correct it and load the file again."
         ) from error
 
 

@@ -29,6 +29,7 @@ def open_parquet(directory: Path) -> duckdb.DuckDBPyConnection:
     try:
         database = duckdb.connect()
         database.execute("SET TimeZone = 'UTC'")
+        database.execute("SET enable_progress_bar = false")
         for statement in statements():
             database.execute(statement)
         for table in STATE_TABLES:

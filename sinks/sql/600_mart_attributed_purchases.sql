@@ -17,9 +17,22 @@ campaign: =raw.decisions.campaign
 decided_at: Logical time of the message.
 */
 CREATE OR REPLACE MACRO mart.attributed_purchases(days := 14) AS TABLE
-SELECT p.brand, p.document_id, p.customer_id, p.bought_at, p.currency, p.sales_amount, p.returned_amount, p.net_amount,
-    m.decision_id, m.campaign, m.decided_at
-FROM (FROM core.fct_purchases WHERE customer_id IS NOT NULL) p
-ASOF JOIN (FROM core.settled_decisions WHERE final_outcome IN ('sent', 'regretted')) m
-    ON m.brand = p.brand AND m.customer_id = p.customer_id AND m.decided_at < p.bought_at
-WHERE p.bought_at <= m.decided_at + to_days(days);
+WITH moments AS (
+    SELECT brand, customer_id, bought_at AS moment, 0 AS rank, document_id, currency, sales_amount, returned_amount, net_amount,
+        NULL AS message
+    FROM core.fct_purchases WHERE customer_id IS NOT NULL
+    UNION ALL
+    SELECT brand, customer_id, decided_at, 1, NULL, NULL, NULL, NULL, NULL,
+        {'decision_id': decision_id, 'campaign': campaign, 'decided_at': decided_at}
+    FROM core.settled_decisions WHERE final_outcome IN ('sent', 'regretted')
+),
+followed AS (
+    SELECT *, last_value(message IGNORE NULLS) OVER (
+        PARTITION BY brand, customer_id ORDER BY moment, rank ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS latest
+    FROM moments
+)
+SELECT brand, document_id, customer_id, moment AS bought_at, currency, sales_amount, returned_amount, net_amount,
+    latest.decision_id, latest.campaign, latest.decided_at
+FROM followed
+WHERE document_id IS NOT NULL AND moment <= latest.decided_at + to_days(days);

@@ -26,6 +26,7 @@ _ASK = """
 import duckdb, json, sys
 database = duckdb.connect(sys.argv[1], read_only=True)
 database.execute("SET TimeZone = 'UTC'")
+database.execute("SET enable_progress_bar = false")
 answers = {}
 for query in json.load(sys.stdin):
     answers[query] = database.execute(query).fetchall()
