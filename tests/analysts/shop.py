@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 280
+TIMEOUT_S = 600
 
 
 def cuepoint(directory: Path, *arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:

@@ -14,6 +14,8 @@ import pytest
 
 from tests.analysts.shop import ROOT, TIMEOUT_S, cuepoint
 
+pytestmark = pytest.mark.timeout(900)  # a dozen processes and a small backtest, beside other tests
+
 PAGE = ROOT / "docs" / "for-analysts.md"
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
