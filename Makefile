@@ -2,8 +2,9 @@
 BIN := .venv/bin
 STAMP := .venv/.installed
 BENCH_STAMP := .venv-bench/.installed
+OLDER_STAMP := .venv-duckdb15/.installed
 
-.PHONY: help demo test chaos bench bench-large soak rhythm lint broker clean
+.PHONY: help demo test chaos bench bench-analysts bench-large soak rhythm lint broker clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z.-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -11,7 +12,7 @@ help: ## List the targets
 demo: $(STAMP) ## Replay real history through the whole pipeline; DATA=<folder> names the history
 	$(BIN)/cuepoint demo $(if $(DATA),--data "$(DATA)",--look-in data --look-in ../shared/data)
 
-test: $(STAMP) ## All tests, two at a time (WORKERS=<n>), then lint
+test: $(STAMP) $(OLDER_STAMP) ## All tests, two at a time (WORKERS=<n>), then lint
 	$(BIN)/pytest -n $(or $(WORKERS),2) --dist loadfile
 	@$(MAKE) --no-print-directory lint
 
@@ -20,6 +21,9 @@ chaos: $(STAMP) ## Kill, stop and disturb it: all fault scenarios and SEEDS=<n> 
 
 bench: $(STAMP) $(BENCH_STAMP) ## Cuepoint measured, beside other engines too (under an hour; QUICK=1: minutes; ONLY=<group>, see python -m benchmarks --help)
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-analysts: $(STAMP) ## Decisions through the sink's writer, publications and every mart, by size (up to ten million)
+	$(BIN)/python -m benchmarks.analysts
 
 bench-large: $(STAMP) ## Ten million customers on one worker with RocksDB (60 GB of disk; CUSTOMERS=<n>)
 	$(BIN)/python -m benchmarks.pipeline.large $(if $(CUSTOMERS),--customers $(CUSTOMERS))
@@ -39,7 +43,7 @@ broker: $(STAMP) ## Start a local Kafka and leave it running (stop it with: .ven
 	$(BIN)/cuepoint broker start
 
 clean: ## Remove the environment and caches; keep data/, out/ and var/
-	rm -rf .venv .venv-bench build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-duckdb15 build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv: $(STAMP) ## Python environment with the pinned dependencies (every other target makes it when it has to)
@@ -65,3 +69,9 @@ $(BENCH_STAMP): requirements-bench.txt | $(STAMP)
 	@$(BIN)/python -m venv --clear .venv-bench && \
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt && \
 	touch $@ || echo "The other engines could not be installed; their rows will say NOT RUN." >&2
+
+$(OLDER_STAMP): requirements-duckdb15.txt | $(STAMP)
+	@echo "Installing DuckDB 1.5 in .venv-duckdb15, which opens snapshots in the tests"
+	@$(BIN)/python -m venv --clear .venv-duckdb15 && \
+	.venv-duckdb15/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-duckdb15.txt && \
+	touch $@ || echo "DuckDB 1.5 could not be installed; its test will say NOT RUN." >&2

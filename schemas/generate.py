@@ -27,6 +27,7 @@ from schemas.customers import CustomerEvent, FeedbackEvent
 from schemas.decisions import Decision, ErasureRecord, Progress, Trigger
 from schemas.durations import DURATION_MS_MAX, parse_duration
 from schemas.envelope import Envelope
+from schemas.forecasts import Forecast
 from schemas.identity import IdentityAudit
 from schemas.iso import COUNTRIES, CURRENCY_DIGITS
 from schemas.meanings import MEANINGS, meaning
@@ -50,6 +51,7 @@ MODELS: dict[str, Any] = {
     "CatalogItem": CatalogItem,
     "CampaignRecord": CampaignRecord,
     "ControlRecord": ControlRecord,
+    "Forecast": Forecast,
     "Envelope": Envelope,
     "Progress": Progress,
     "ErasureRecord": ErasureRecord,

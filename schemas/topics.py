@@ -71,6 +71,20 @@ INPUTS: tuple[Topic, ...] = (
     _source("control", "record kind", "ControlRecord", "platform engineers", "compact"),
 )
 
+SINK_INPUTS: tuple[Topic, ...] = (
+    Topic(
+        "forecasts",
+        "brand:month:market:channel:category:currency",
+        "Forecast",
+        "sales planning",
+        ("sales planning",),
+        ("sink",),
+        "compact",
+        partitioned=False,
+    ),
+)
+"""Inputs that decide nothing: the sink reads them."""
+
 CHANNELS: tuple[str, ...] = ("email", "push", "sms", "onsite", "telesales", "print", "ads")
 
 INTERNAL: tuple[Topic, ...] = (
@@ -149,7 +163,7 @@ SHADOW: tuple[Topic, ...] = (
 """What a shadow writes, and nothing else is written by it. ``cuepoint shadow``, which needs them, makes them;
 ``cuepoint shadow forget`` deletes them."""
 
-TOPICS: dict[str, Topic] = {topic.name: topic for topic in (*INPUTS, *INTERNAL, *OUTPUTS)}
+TOPICS: dict[str, Topic] = {topic.name: topic for topic in (*INPUTS, *SINK_INPUTS, *INTERNAL, *OUTPUTS)}
 """The topics of every pipeline."""
 CATALOGUE: dict[str, Topic] = TOPICS | {topic.name: topic for topic in SHADOW}
 """With those that only some have."""

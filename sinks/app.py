@@ -10,11 +10,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from sinks import metrics
 from sinks.consumer import Bounds, SinkConsumer
 from sinks.duckdb_writer import DuckDBWriter
 from sinks.ingest import TOPICS
+from sinks.parquet_sink import ParquetSink
 from sinks.protocol import Batch
 from sinks.web import SinkServer
 from streams.errors import CuepointError
@@ -29,18 +31,26 @@ STALLED_AFTER_S = 60.0
 EXIT_FAILURE = 1
 
 
-def run_sink(settings: Settings, *, drain: bool = False, bounds: Bounds | None = None) -> int:
+def run_sink(
+    settings: Settings, *, drain: bool = False, bounds: Bounds | None = None, parquet: Path | None = None
+) -> int:
     """Run the sink until SIGTERM, SIGINT or a failure; returns the exit code of the process (0 after a signal).
 
-    ``drain``: end, too, once everything that is committed has been written. A stop writes and publishes what was
-    collected. A failure is logged as one line; everything up to the last batch is kept.
+    ``parquet``: write Parquet files there instead of DuckDB's, a commit each ``snapshot_interval_s``. ``drain``: end,
+    too, once everything that is committed has been written. A stop writes and publishes what was collected. A failure
+    is logged as one line; everything up to the last batch is kept.
     """
     configure_logging(settings.log_level)
     try:
         check_topics(settings, TOPICS)
-        writer = DuckDBWriter(
-            settings.duckdb_path, settings.topic_prefix, settings.hash_key, settings.erasure_rewrite_s
-        )
+        writer: DuckDBWriter | ParquetSink
+        if parquet is None:
+            writer = DuckDBWriter(
+                settings.duckdb_path, settings.topic_prefix, settings.hash_key, settings.erasure_rewrite_s
+            )
+        else:
+            writer = ParquetSink(parquet, settings.topic_prefix, settings.hash_key)
+            bounds = bounds or Bounds(wait_s_max=settings.snapshot_interval_s)
         try:
             asyncio.run(SinkApp(settings, writer, drain, bounds).run())
         finally:
@@ -58,7 +68,9 @@ def run_sink(settings: Settings, *, drain: bool = False, bounds: Bounds | None =
 class SinkApp:
     """One run of the sink. The writer is only touched by the one thread of ``_thread``, one call at a time."""
 
-    def __init__(self, settings: Settings, writer: DuckDBWriter, drain: bool, bounds: Bounds | None) -> None:
+    def __init__(
+        self, settings: Settings, writer: DuckDBWriter | ParquetSink, drain: bool, bounds: Bounds | None
+    ) -> None:
         self._settings = settings
         self._writer = writer
         self._drain = drain
@@ -132,8 +144,8 @@ class SinkApp:
         self._unpublished = True
 
     def _publish(self) -> None:
-        if not self._unpublished:
-            return
+        if not self._unpublished or isinstance(self._writer, ParquetSink):
+            return  # a commit of Parquet files is published by itself
         settings = self._settings
         path = self._writer.publish(settings.snapshot_dir, settings.snapshots_kept, datetime.now(UTC))
         self._unpublished = False

@@ -92,8 +92,10 @@ def json_shape(name: str, annotation: Any) -> Any:
     if origin is Literal:
         return "VARCHAR"
     if origin in (Union, UnionType):
-        (some,) = [part for part in get_args(annotation) if part is not NoneType]
-        return json_shape(name, some)
+        first, *others = [json_shape(name, part) for part in get_args(annotation) if part is not NoneType]
+        if any(other != first for other in others):
+            raise TypeError(f"field {name}: no column type for {annotation!r}, whose members differ")
+        return first
     if origin is list:
         return [json_shape("", get_args(annotation)[0])]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

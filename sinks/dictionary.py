@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from sinks.layout import SCHEMAS, statements, views
+from sinks.layout import SCHEMAS, column_comments, statements, views
 
 PATH = Path("docs/tables.md")
 _HEAD = """# Tables
@@ -53,10 +53,17 @@ def _relations(database: duckdb.DuckDBPyConnection, schema: str) -> Iterator[str
 
 
 def _macros(schema: str) -> Iterator[str]:
+    comments = column_comments()
     for view in views():
         if view.kind != "VIEW" and view.name.startswith(f"{schema}."):
-            yield f"\n### {view.name}({', '.join(view.columns)})\n*Macro.* {view.comment}\n\n"
-            yield "".join(f"- `{parameter}`: {meaning}\n" for parameter, meaning in view.columns.items())
+            names = list(view.columns)
+            given, made = names[: len(view.parameters)], names[len(view.parameters) :]
+            yield f"\n### {view.name}({', '.join(given)})\n*Macro.* {view.comment}\n\n"
+            for declared, name in zip(view.parameters, given, strict=True):
+                yield f"- `{declared}`: {comments[f'{view.name}.{name}']}\n"
+            if made:
+                yield "\n| column | meaning |\n|---|---|\n"
+                yield "".join(f"| `{name}` | {comments[f'{view.name}.{name}']} |\n" for name in made)
 
 
 def _short(type_: str) -> str:

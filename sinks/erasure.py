@@ -43,7 +43,7 @@ class Ledger:
         orders = [decode_envelope(each.value) for each in records if each.value is not None and ORDER in each.value]
         orders = [order for order in orders if order.type == "customer.erased"]
         for order in orders:
-            self._delete(order.customer, order.at)
+            self.delete(order.customer, order.at)
             for name in dict.fromkeys((order.customer, untimed(order.customer))):
                 self._remember(self._hash(name), order.at)
         return len(orders)
@@ -57,7 +57,7 @@ class Ledger:
 
     def kept(self, topic: str, records: Iterable[SinkRecord]) -> list[SinkRecord]:
         """The records that are about nobody who was erased."""
-        if not self._erased or topic == "progress":
+        if not self._erased or topic in ("progress", "forecasts"):
             return list(records)
         return [record for record in records if not self._is_about_erased(topic, record)]
 
@@ -89,8 +89,8 @@ class Ledger:
         erased = self._erased.get(self._hash(name))
         return erased is not None and (at is None or is_known(name) or at <= erased)
 
-    def _delete(self, name: str, at: int) -> None:
-        """``at``: what happened later under an identifier is somebody else's."""
+    def delete(self, name: str, at: int) -> None:
+        """Delete the rows of a name. ``at``: what happened later under an identifier is somebody else's."""
         events, values = "customer_id = $name", dict[str, str | int](name=name)
         if not is_known(name):
             events += " AND occurred_at <= make_timestamptz($at * 1000)"

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from schemas.customers import FeedbackEvent
 from schemas.decisions import Decision, Progress
 from schemas.envelope import Envelope
+from schemas.forecasts import Forecast
 from schemas.identity import IdentityAudit
 from schemas.quarantine import (
     HEADER_BYTES,
@@ -29,7 +30,7 @@ from schemas.quarantine import (
 from schemas.topics import MARK_KEY
 from sinks.columns import shape_literal
 from sinks.protocol import SinkRecord
-from sinks.tables import DECISIONS, FEEDBACK, IDENTITY_AUDIT
+from sinks.tables import DECIDING_GATE, DECISIONS, FEEDBACK, FORECASTS, IDENTITY_AUDIT
 
 Insert = tuple[str, list[Any]]
 """A statement with its parameters."""
@@ -41,7 +42,7 @@ _RECORDS = (
     "make_timestamptz(unnest(?::BIGINT[]) * 1000) AS appended_at, unnest(?::{type}[]) AS value"
 )
 _MODEL_ROWS = (
-    "INSERT INTO {table} BY NAME SELECT * EXCLUDE (value, parsed), unnest(parsed) FROM "
+    "SELECT * EXCLUDE (value, parsed), unnest(parsed) FROM "
     "(SELECT *, from_json(value, {shape}) AS parsed FROM ({records}))"
 )
 _EVENT_SHAPE = {
@@ -109,10 +110,10 @@ FROM (
 )
 """
 _QUARANTINE_ROWS = (
-    "INSERT INTO raw.quarantine BY NAME SELECT *, unnest(?::VARCHAR[]) AS source_topic, "
+    "INSERT INTO raw.quarantine BY NAME {records}, unnest(?::VARCHAR[]) AS source_topic, "
     "unnest(?::INTEGER[]) AS source_partition, unnest(?::BIGINT[]) AS source_offset, unnest(?::VARCHAR[]) AS stage, "
     "unnest(?::VARCHAR[]) AS reason, unnest(?::VARCHAR[]) AS message, unnest(?::VARCHAR[]) AS sha256, "
-    "unnest(?::BIGINT[]) AS size_bytes FROM ({records})"
+    "unnest(?::BIGINT[]) AS size_bytes"
 )
 
 
@@ -135,7 +136,8 @@ def _records(topic: str, type_: str = "VARCHAR") -> str:
 def decisions(records: Sequence[SinkRecord]) -> list[Insert]:
     """Rows of raw.decisions."""
     shape = {column.name: column.shape for column in DECISIONS.columns if column.shape}
-    sql = _MODEL_ROWS.format(table="raw.decisions", shape=shape_literal(shape), records=_records("decisions"))
+    rows = _MODEL_ROWS.format(shape=shape_literal(shape), records=_records("decisions"))
+    sql = f"INSERT INTO raw.decisions BY NAME SELECT *, {DECIDING_GATE} AS deciding_gate FROM ({rows})"
     return [(sql, _text(records))]
 
 
@@ -153,16 +155,25 @@ def customer_events(records: Sequence[SinkRecord]) -> list[Insert]:
 def identity_audit(records: Sequence[SinkRecord]) -> list[Insert]:
     """Rows of raw.identity_audit."""
     shape = {column.name: column.shape for column in IDENTITY_AUDIT.columns if column.shape}
-    sql = _MODEL_ROWS.format(table="raw.identity_audit", shape=shape_literal(shape), records=_records("identity-audit"))
-    return [(sql, _text(records))]
+    rows = _MODEL_ROWS.format(shape=shape_literal(shape), records=_records("identity-audit"))
+    return [(f"INSERT INTO raw.identity_audit BY NAME {rows}", _text(records))]
 
 
 def feedback(records: Sequence[SinkRecord]) -> list[Insert]:
     """Rows of raw.feedback, in the model's own spelling (a source may write a time as a number). Valid ones only."""
     shape = {column.name: column.shape for column in FEEDBACK.columns if column.shape}
-    sql = _MODEL_ROWS.format(table="raw.feedback", shape=shape_literal(shape), records=_records("channel-feedback"))
+    rows = _MODEL_ROWS.format(shape=shape_literal(shape), records=_records("channel-feedback"))
+    sql = f"INSERT INTO raw.feedback BY NAME {rows}"
     values = [FeedbackEvent.model_validate_json(record.value or b"").model_dump_json() for record in records]
     return [(sql, [*_coordinates(records), values])]
+
+
+def forecasts(records: Sequence[SinkRecord]) -> list[Insert]:
+    """Rows of raw.forecasts, in the model's own spelling. Valid ones only."""
+    shape = {column.name: column.shape for column in FORECASTS.columns if column.shape}
+    rows = _MODEL_ROWS.format(shape=shape_literal(shape), records=_records("forecasts"))
+    values = [Forecast.model_validate_json(record.value or b"").model_dump_json() for record in records]
+    return [(f"INSERT INTO raw.forecasts BY NAME {rows}", [*_coordinates(records), values])]
 
 
 def quarantine(records: Sequence[SinkRecord]) -> list[Insert]:
@@ -175,7 +186,7 @@ def quarantine(records: Sequence[SinkRecord]) -> list[Insert]:
     sql = _QUARANTINE_ROWS.format(records=_records("quarantine", "BLOB"))
     names = (HEADER_TOPIC, HEADER_PARTITION, HEADER_OFFSET, HEADER_STAGE)
     more = (HEADER_REASON, HEADER_MESSAGE, HEADER_SHA256, HEADER_BYTES)
-    return [(sql, [*(column(name) for name in names + more), *_coordinates(records), [r.value for r in records]])]
+    return [(sql, [*_coordinates(records), [r.value for r in records], *(column(name) for name in names + more)])]
 
 
 def progress(records: Sequence[SinkRecord]) -> list[Insert]:
@@ -228,6 +239,7 @@ TOPICS: dict[str, Reading] = {
     "channel-feedback": Reading(feedback, FeedbackEvent.model_validate_json, foreign=True),
     "quarantine": Reading(quarantine, bytes),
     "identity-audit": Reading(identity_audit, IdentityAudit.model_validate_json),
+    "forecasts": Reading(forecasts, Forecast.model_validate_json, foreign=True),
     "progress": Reading(progress, Progress.model_validate_json),
 }
 """The topics that the sink reads, by name without prefix."""

@@ -14,7 +14,7 @@ import duckdb
 from schemas.iso import CURRENCY_DIGITS
 from sinks.columns import quote
 from sinks.failures import damaged, sink_error
-from sinks.tables import TABLES
+from sinks.tables import DECIDING_GATE, TABLES
 from streams.errors import SinkError
 
 LAYOUT_VERSION = 1
@@ -50,7 +50,9 @@ class View:
     sql: str
     comment: str
     columns: dict[str, str] = field(default_factory=dict)
-    """Column (of a macro: parameter or column) to its comment; ``=raw.decisions.reason`` takes over another's."""
+    """Column to its comment; ``=raw.decisions.reason`` takes over another's. Of a macro, its parameters come first."""
+    parameters: tuple[str, ...] = ()
+    """Of a macro: its parameters as they are declared, such as ``days := 14``."""
 
 
 def read_view(name: str, text: str) -> View:
@@ -67,7 +69,9 @@ def read_view(name: str, text: str) -> View:
         column, _, meaning = line.partition(": ")
         columns[column.strip()] = meaning.strip()
     kind = statement[1] + (" TABLE" if statement[1] == "MACRO" and statement[4] else "")
-    return View(statement[2], kind, text[header.end() :].strip(), " ".join(comment.split()), columns)
+    declared = " ".join(statement[3].split()).removeprefix("(").removesuffix(")") if kind != "VIEW" else ""
+    parameters = tuple(part.strip() for part in declared.split(",") if part.strip())
+    return View(statement[2], kind, text[header.end() :].strip(), " ".join(comment.split()), columns, parameters)
 
 
 def views() -> list[View]:
@@ -118,6 +122,9 @@ def _make(database: duckdb.DuckDBPyConnection, made: list[str], layout: list[obj
     database.begin()
     for statement in made:
         database.execute(statement)
+    database.execute(
+        f"UPDATE raw.decisions SET deciding_gate = {DECIDING_GATE} WHERE deciding_gate IS NULL AND outcome <> 'sent'"
+    )
     database.execute("DELETE FROM meta.layout")
     database.execute("INSERT INTO meta.layout VALUES (?, ?, ?)", layout)
     database.commit()
@@ -156,12 +163,20 @@ def statements() -> Iterator[str]:
             yield f"COMMENT ON COLUMN {table.full_name}.{column.name} IS {quote(column.comment)}"
     rows = ", ".join(f"('{code}', {digits}, {10**-digits:.3f})" for code, digits in sorted(CURRENCY_DIGITS.items()))
     yield f"INSERT OR REPLACE INTO core.dim_currencies VALUES {rows}"
-    known = {f"{table.full_name}.{column.name}": column.comment for table in TABLES for column in table.columns}
+    known = column_comments()
     for view in views():
         yield view.sql
         yield f"COMMENT ON {view.kind} {view.name} IS {quote(view.comment)}"
-        for column_name, meaning in view.columns.items():
-            comment = known[meaning[1:]] if meaning.startswith("=") else meaning
-            known[f"{view.name}.{column_name}"] = comment
-            if view.kind == "VIEW":
-                yield f"COMMENT ON COLUMN {view.name}.{column_name} IS {quote(comment)}"
+        if view.kind == "VIEW":
+            for name in view.columns:
+                yield f"COMMENT ON COLUMN {view.name}.{name} IS {quote(known[f'{view.name}.{name}'])}"
+
+
+def column_comments() -> dict[str, str]:
+    """``schema.relation.column`` to its comment, of all tables, views and macros. Raises KeyError for a comment that
+    takes over one that does not come before it."""
+    known = {f"{table.full_name}.{column.name}": column.comment for table in TABLES for column in table.columns}
+    for view in views():
+        for name, meaning in view.columns.items():
+            known[f"{view.name}.{name}"] = known[meaning[1:]] if meaning.startswith("=") else meaning
+    return known

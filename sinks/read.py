@@ -24,6 +24,7 @@ def open_latest(settings: Settings) -> duckdb.DuckDBPyConnection:
     try:
         connection = duckdb.connect(str(path), read_only=True)
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
     except duckdb.Error as error:
         raise sink_error(error, path) from error
     return connection

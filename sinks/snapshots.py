@@ -19,6 +19,7 @@ import duckdb
 from sinks import metrics
 from sinks.columns import quote
 from sinks.failures import sink_error
+from sinks.repeats import find_repeats
 from sinks.tables import RAW_TABLES
 from streams.runtime.failpoints import failpoint
 
@@ -41,6 +42,7 @@ def publish(database: duckdb.DuckDBPyConnection, source: Path, directory: Path, 
         try:
             directory.mkdir(parents=True, exist_ok=True)
             _remove_unfinished(directory)
+            find_repeats(database)
             _complete(database, now)
             _copy(source, unfinished)
             failpoint("in_snapshot")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.customers import FeedbackEvent
 from schemas.decisions import Decision, Progress, SourceCounts
+from schemas.forecasts import Forecast
 from schemas.identity import IdentityAudit
 from sinks.columns import Column, Table, model_columns
 
@@ -102,8 +103,18 @@ DECISIONS = Table(
                 "language": "Language chosen.",
             },
         ),
+        Column(
+            "deciding_gate",
+            "VARCHAR",
+            "Gate that stopped the message: the first that did not let it pass; slot when none did and the release "
+            "decided; NULL of a message that went. Worked out when the record is written.",
+        ),
     ),
 )
+DECIDING_GATE = (
+    "coalesce(list_filter(gates, lambda g: NOT g.passed)[1].gate, CASE WHEN outcome = 'suppressed' THEN 'slot' END)"
+)
+"""What the column ``deciding_gate`` is made of: reading it is cheaper than reading all gates of ten million rows."""
 
 FEEDBACK = Table(
     "raw",
@@ -159,6 +170,14 @@ IDENTITY_AUDIT = Table(
     "Every change of whose an identifier is and of who is who, with the event behind it: links, merges, unlinkings. A "
     "link that only confirms what is known leaves none.",
     (*_COORDINATES, *model_columns(IdentityAudit, {})),
+)
+
+FORECASTS = Table(
+    "raw",
+    "forecasts",
+    "Every forecast that was ever given (topic forecasts); of one month, market, channel and category the last one "
+    "holds (mart.forecasts).",
+    (*_COORDINATES, *model_columns(Forecast, {})),
 )
 
 LAYOUT = Table(
@@ -241,6 +260,28 @@ STAGE_COUNTS = Table(
     ("stage", "partition_number", "source"),
 )
 
+REPEATED_DECISIONS = Table(
+    "meta",
+    "repeated_decisions",
+    "Final records of decisions that had one already; core and mart leave them out. Found at each publication.",
+    (
+        Column("kafka_partition", "INTEGER", "Partition of the record in raw.decisions."),
+        Column("kafka_offset", "BIGINT", "Its offset."),
+    ),
+    ("kafka_partition", "kafka_offset"),
+)
+
+CHECKED_DECISIONS = Table(
+    "meta",
+    "checked_decisions",
+    "Up to where raw.decisions was searched for repeats.",
+    (
+        Column("partition_number", "INTEGER", "Partition of raw.decisions."),
+        Column("next_offset", "BIGINT", "First offset that was not yet looked at."),
+    ),
+    ("partition_number",),
+)
+
 CURRENCIES = Table(
     "core",
     "dim_currencies",
@@ -269,5 +310,17 @@ SNAPSHOT_INFO = Table(
     ),
 )
 
-RAW_TABLES = (CUSTOMER_EVENTS, EVENT_LINES, DECISIONS, FEEDBACK, QUARANTINE, IDENTITY_AUDIT)
-TABLES = (*RAW_TABLES, LAYOUT, POSITIONS, SKIPPED, ERASURES, STAGE_PROGRESS, STAGE_COUNTS, SNAPSHOT_INFO, CURRENCIES)
+RAW_TABLES = (CUSTOMER_EVENTS, EVENT_LINES, DECISIONS, FEEDBACK, QUARANTINE, IDENTITY_AUDIT, FORECASTS)
+TABLES = (
+    *RAW_TABLES,
+    LAYOUT,
+    POSITIONS,
+    SKIPPED,
+    ERASURES,
+    STAGE_PROGRESS,
+    STAGE_COUNTS,
+    SNAPSHOT_INFO,
+    REPEATED_DECISIONS,
+    CHECKED_DECISIONS,
+    CURRENCIES,
+)

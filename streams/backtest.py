@@ -103,8 +103,7 @@ class Backtest:
             counts.add(source, "ignored")
         elif isinstance(admitted, Rejection):
             counts.add(source, "quarantined")
-            key = (source, admitted.reason)
-            self.result.rejections[key] = self.result.rejections.get(key, 0) + 1
+            self._reject(source, value, arrived, admitted)
         else:
             for topic, envelope in admitted:
                 self._offset += 1
@@ -112,6 +111,10 @@ class Backtest:
                     self._identity.take(envelope, self._offset)
                 else:
                     self._partition.take(envelope, self._offset)
+
+    def _reject(self, source: str, value: bytes, arrived: int, rejection: Rejection) -> None:
+        key = (source, rejection.reason)
+        self.result.rejections[key] = self.result.rejections.get(key, 0) + 1
 
     def _advance(self, clock: int) -> None:
         self._advanced = clock

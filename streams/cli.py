@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from streams.cli_analysts import forecasts, report, snapshot, sql
 from streams.cli_campaigns import campaigns
 from streams.cli_channels import channel
 from streams.cli_config import config
@@ -70,6 +71,10 @@ for command in (
     top,
     doctor,
     contract_test,
+    sql,
+    report,
+    snapshot,
+    forecasts,
 ):
     main.add_command(command)
 

@@ -65,11 +65,16 @@ def worker(stage: str) -> None:
 
 @click.command()
 @click.option("--drain", is_flag=True, help="Stop once all that is on the topics now is written and published.")
-def sink(drain: bool) -> None:
+@click.option(
+    "--parquet",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write partitioned Parquet files there instead (docs/beyond-one-file.md).",
+)
+def sink(drain: bool, parquet: Path | None) -> None:
     """Run the DuckDB sink until it is asked to stop."""
     from sinks.app import run_sink
 
-    sys.exit(run_sink(settings(), drain=drain))
+    sys.exit(run_sink(settings(), drain=drain, parquet=parquet))
 
 
 @click.command()

@@ -13,6 +13,6 @@ CREATE OR REPLACE VIEW mart.decision_funnel AS
 SELECT campaign, final_outcome AS outcome, coalesce(correction_reason, reason) AS reason, count(*) AS decisions,
     count(*) FILTER (handed_over) AS handed_over, count(DISTINCT customer_id) AS customers,
     count(*) / sum(count(*)) OVER (PARTITION BY campaign) AS share
-FROM core.fct_decisions
+FROM core.settled_decisions
 GROUP BY 1, 2, 3
 ORDER BY 1, 4 DESC, 2, 3;

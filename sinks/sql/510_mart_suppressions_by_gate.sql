@@ -8,9 +8,9 @@ decisions: How many.
 customers: Of how many customers.
 */
 CREATE OR REPLACE VIEW mart.suppressions_by_gate AS
-SELECT campaign, coalesce(list_filter(gates, lambda g: NOT g.passed)[1].gate, 'slot') AS gate, reason,
+SELECT campaign, deciding_gate AS gate, reason,
     count(*) AS decisions, count(DISTINCT customer_id) AS customers
-FROM core.fct_decisions
+FROM core.settled_decisions
 WHERE outcome = 'suppressed'
 GROUP BY ALL
 ORDER BY campaign, decisions DESC, gate, reason;

@@ -15,7 +15,7 @@ WITH messages AS (
     SELECT brand, customer_id, decided_at,
         count(*) OVER (rolling RANGE BETWEEN INTERVAL 7 DAYS PRECEDING AND CURRENT ROW) AS in_7_days,
         count(*) OVER (rolling RANGE BETWEEN INTERVAL 30 DAYS PRECEDING AND CURRENT ROW) AS in_30_days
-    FROM core.fct_decisions
+    FROM core.settled_decisions
     WHERE final_outcome IN ('sent', 'regretted')
     WINDOW rolling AS (PARTITION BY brand, customer_id ORDER BY decided_at)
 ),

@@ -1,8 +1,14 @@
 /*
 Everything that is known of one customer in order of time: events, decisions with their reasons, answers of channels;
-of all ids that are this customer now. Columns: occurred_at, effective_at, kind (event, decision or feedback), what, id, details.
+of all ids that are this customer now.
 
 id_wanted: Customer id, current or earlier.
+occurred_at: When it happened.
+effective_at: The time the pipeline orders by.
+kind: event, decision or feedback.
+what: Type of the event; campaign, step, outcome and reason of a decision; channel and status of an answer.
+id: Event id or decision id.
+details: What else is known of it.
 */
 CREATE OR REPLACE MACRO mart.customer_timeline(id_wanted) AS TABLE
 WITH wanted AS (

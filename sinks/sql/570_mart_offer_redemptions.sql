@@ -28,7 +28,7 @@ amounts AS (
 SELECT d.decision_id, d.brand, d.campaign, d.arm, d.customer_id, u.code, d.decided_at, u.order_id, u.occurred_at AS ordered_at,
     coalesce(a.is_cancelled, false) AS is_cancelled, u.currency, coalesce(a.net_amount, 0) AS net_amount
 FROM used u
-JOIN core.fct_decisions d ON d.outcome = 'sent' AND d.brand = u.brand AND d.customer_id = u.customer_id
+JOIN core.settled_decisions d ON d.outcome = 'sent' AND d.brand = u.brand AND d.customer_id = u.customer_id
     AND d.offer.code = u.code AND u.occurred_at BETWEEN d.decided_at AND CAST(d.offer.valid_until AS TIMESTAMPTZ)
 LEFT JOIN amounts a ON a.brand = u.brand AND a.customer_id = u.customer_id AND a.order_id = u.order_id
 QUALIFY row_number() OVER (PARTITION BY u.brand, u.customer_id, u.order_id, u.code ORDER BY d.decided_at DESC, d.decision_id) = 1;

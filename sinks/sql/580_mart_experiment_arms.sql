@@ -13,19 +13,15 @@ mixed_customers: Customers left out, since a merged profile of theirs was in ano
 */
 CREATE OR REPLACE VIEW mart.experiment_arms AS
 WITH purchases AS (
-    SELECT brand, customer_id, ordered_at AS at FROM core.fct_order_lines WHERE NOT is_cancelled
+    SELECT brand, customer_id, ordered_at AS at FROM core.fct_order_lines WHERE NOT is_cancelled AND customer_id IS NOT NULL
     UNION
-    SELECT brand, customer_id, sold_at FROM core.fct_pos_lines WHERE kind = 'sale'
+    SELECT brand, customer_id, sold_at FROM core.fct_pos_lines WHERE kind = 'sale' AND customer_id IS NOT NULL
 ),
 exposed AS (
     SELECT d.brand, d.campaign, d.arm, d.outcome = 'ghost' AS is_held_out, d.customer_id, d.mixed, d.decision_id,
-        EXISTS (
-            SELECT 1 FROM purchases p
-            WHERE p.brand = d.brand AND p.customer_id = d.customer_id AND p.at > d.decided_at
-                AND p.at <= d.decided_at + INTERVAL 14 DAYS
-        ) AS bought
-    FROM core.fct_decisions d
-    WHERE d.outcome IN ('sent', 'ghost')
+        coalesce(p.at <= d.decided_at + INTERVAL 14 DAYS, false) AS bought
+    FROM (FROM core.settled_decisions WHERE outcome IN ('sent', 'ghost')) d
+    ASOF LEFT JOIN purchases p ON p.brand = d.brand AND p.customer_id = d.customer_id AND p.at > d.decided_at
 )
 SELECT brand, campaign, arm, is_held_out, count(*) FILTER (NOT mixed) AS messages,
     count(DISTINCT customer_id) FILTER (NOT mixed) AS customers,

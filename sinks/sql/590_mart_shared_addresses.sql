@@ -21,7 +21,7 @@ shared AS (
 ),
 exposed AS (
     SELECT DISTINCT brand, campaign, customer_id, CASE outcome WHEN 'ghost' THEN 'holdout' ELSE coalesce(arm, 'everyone') END AS arm
-    FROM core.fct_decisions WHERE outcome IN ('sent', 'ghost')
+    FROM core.settled_decisions WHERE outcome IN ('sent', 'ghost')
 )
 SELECT e.brand, e.campaign, s.kind, s.identifier, list(DISTINCT s.customer_id ORDER BY s.customer_id) AS customers,
     list(DISTINCT e.arm ORDER BY e.arm) AS arms

@@ -9,15 +9,21 @@ from pydantic import BaseModel
 
 from schemas.base import CustomerEventBase, Event
 from schemas.generate import MODELS, classes, contracts, kinds, model_schema, reachable
-from schemas.topics import DAY_MS, INPUTS, INTERNAL, OUTPUTS, SHADOW, Topic
+from schemas.topics import DAY_MS, INPUTS, INTERNAL, OUTPUTS, SHADOW, SINK_INPUTS, Topic
 from streams.docs.markdown import code, fields_table, model_fields, table
 
 _COMMON = (Event, CustomerEventBase)
 
 
 def topics() -> str:
-    """Every topic of the catalogue, in four tables."""
-    groups = {"Inputs": INPUTS, "Internal": INTERNAL, "Outputs": OUTPUTS, "Shadow": SHADOW}
+    """Every topic of the catalogue, in five tables."""
+    groups = {
+        "Inputs": INPUTS,
+        "Inputs of the sink": SINK_INPUTS,
+        "Internal": INTERNAL,
+        "Outputs": OUTPUTS,
+        "Shadow": SHADOW,
+    }
     return "\n\n".join(
         f"### {title}\n\n"
         + table(

@@ -10,7 +10,16 @@ from streams.settings import Settings
 
 HOUR_MS = 3_600_000
 NOBODY = frozenset(
-    {"catalog", "campaigns", "control", "campaign-history", "progress", "intake-changelog", "shadow-progress"}
+    {
+        "catalog",
+        "campaigns",
+        "control",
+        "campaign-history",
+        "progress",
+        "intake-changelog",
+        "shadow-progress",
+        "forecasts",
+    }
 )
 """Topics in which no person is."""
 HASHES = "erasures"
@@ -46,7 +55,11 @@ def stores() -> str:
             f"at once when the vendor tells the erasure; else {KEPT_DAYS} days after the order's last word",
         ),
         ("snapshots", "as the DuckDB file", "as its bytes: older snapshots are dropped when the file is rewritten"),
-        ("Parquet", "nothing", "Cuepoint writes none"),
+        (
+            "Parquet (`cuepoint sink --parquet`)",
+            "as the DuckDB file",
+            "rows and bytes with the sink's next commit: files that hold them are written anew and deleted",
+        ),
     ]
     return table(("store", "what it holds of a person", "when an erasure has left it"), rows)
 

@@ -28,6 +28,8 @@ SinkFailpoint = Literal[
     "sink_after_commit",  # committed, and the positions in memory are old
     "in_snapshot",  # the copy is complete and has no name yet
     "before_snapshot_link",  # the snapshot has its name; readers still find the one before
+    "parquet_before_commit",  # the Parquet files of a batch are there; no manifest names them
+    "parquet_after_commit",  # the manifest is there, and the positions in memory are old
 ]
 IngestFailpoint = Literal[
     "ingest_before_answer",  # Kafka has the records of a webhook; it is not answered, and nothing is remembered

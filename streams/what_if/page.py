@@ -2,57 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
 from schemas.base import from_ms
 from streams.campaign_diff import Change, in_words
-from streams.errors import InputError
+from streams.html_page import Row, cards, folded, html, note, table, write_html
+from streams.svg import Series, bars, lines
 from streams.what_if.compare import DAY_MS, DIMENSIONS, KINDS, Difference, Group, largest
 from streams.what_if.pressure import LIMITS
 from streams.what_if.report import in_short, money, period_text, status_text, transition_text
-from streams.what_if.svg import Series, bars, lines
 
 BARS_MAX = 20
 """Bars of a plot; the table below it has all rows."""
 BEFORE, AFTER = Series("before", "before"), Series("after", "after")
 CHANGES = (Series("added", "added"), Series("removed", "removed"), Series("moved", "moved"))
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1c2733; background: #fff; max-width: 900px; margin: 2em auto;
-  padding: 0 1em }
-h1 { font-size: 1.6em }
-h2 { font-size: 1.2em; margin-top: 2.2em; border-bottom: 1px solid #d5dce3; padding-bottom: .2em }
-p.note { color: #55636f; margin: .4em 0 } pre { background: #f3f6f8; padding: .8em; overflow-x: auto; font-size: 13px }
-.cards { display: flex; flex-wrap: wrap; gap: 10px; margin: 1em 0 }
-.card { border: 1px solid #d5dce3; border-radius: 6px; padding: .5em .9em; min-width: 100px }
-.card b { display: block; font-size: 1.35em }
-table { border-collapse: collapse; font-size: 13px; margin: .6em 0; width: 100% }
-th, td { padding: 3px 8px; border-bottom: 1px solid #e6ebef; text-align: left } th { background: #f3f6f8 }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-details summary { cursor: pointer; color: #1f5f8b; margin-top: .4em }
-svg { width: 100%; height: auto; font: 12px system-ui, sans-serif }
-svg text { fill: #1c2733; dominant-baseline: middle }
-svg .name { text-anchor: end }
-svg .tick { text-anchor: middle; fill: #55636f }
-svg .value { fill: #55636f } svg .grid { stroke: #e1e7ec; stroke-width: 1 } svg .line { fill: none; stroke-width: 2 }
-rect.before { fill: #8795a3 } rect.after { fill: #1f77b4 } rect.added { fill: #2a9d5c }
-rect.removed { fill: #d1495b } rect.moved { fill: #e6a532 }
-polyline.before { stroke: #8795a3 } polyline.after { stroke: #1f77b4 }
-"""
-
-Row = Sequence[object]
 
 
 def write_page(difference: Difference, changes: Sequence[Change], path: Path, first: str, second: str) -> None:
     """Write the page. ``first`` and ``second`` name the sets. Raises InputError when it cannot be written."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(page(difference, changes, first, second), encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error}); name another file with --page.") from error
+    write_html(path, page(difference, changes, first, second), "--page")
 
 
 def page(difference: Difference, changes: Sequence[Change], first: str, second: str) -> str:
@@ -63,13 +33,7 @@ def page(difference: Difference, changes: Sequence[Change], first: str, second: 
         for dimension in DIMENSIONS:
             body += _groups(difference, dimension)
         body += [*_gates(difference), *_pressure(difference), *_collisions(difference), *_revenue(difference)]
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
-        + "\n".join(body)
-        + "\n</body></html>\n"
-    )
+    return html(title, body)
 
 
 def _head(difference: Difference, changes: Sequence[Change]) -> Iterable[str]:
@@ -77,13 +41,9 @@ def _head(difference: Difference, changes: Sequence[Change]) -> Iterable[str]:
         yield f'<p class="note">{escape(period)}</p>'
     yield f"<p>{escape(in_short(difference))}</p>"
     counts = [(kind, difference.number(kind)) for kind in KINDS]
-    cards = [("messages before", difference.messages_before), ("messages after", difference.messages_after), *counts]
-    yield (
-        '<div class="cards">'
-        + "".join(f'<div class="card"><b>{number:,}</b>{escape(name)}</div>' for name, number in cards)
-        + "</div>"
-    )
-    yield _note(" ".join(f"{kind.capitalize()}: {says}" for kind, says in KINDS.items()))
+    numbers = [("messages before", difference.messages_before), ("messages after", difference.messages_after), *counts]
+    yield cards((name, f"{number:,}") for name, number in numbers)
+    yield note(" ".join(f"{kind.capitalize()}: {says}" for kind, says in KINDS.items()))
     text = [line for change in changes for line in in_words(change)]
     if text:
         shown = escape("\n".join(text))
@@ -100,7 +60,7 @@ def _head(difference: Difference, changes: Sequence[Change]) -> Iterable[str]:
             [[week.before for week in difference.weeks], [week.after for week in difference.weeks]],
         )
         rows = [(day, week.before, week.after) for day, week in zip(days, difference.weeks, strict=True)]
-        yield _folded("Weeks", ("week of", "before", "after"), rows)
+        yield folded("Weeks", ("week of", "before", "after"), rows)
 
 
 def _groups(difference: Difference, dimension: str) -> Iterable[str]:
@@ -110,7 +70,7 @@ def _groups(difference: Difference, dimension: str) -> Iterable[str]:
     groups = largest(difference.groups, dimension, changed)
     yield f"<h2>By {dimension}</h2>"
     if dimension in ("segment", "stage"):
-        yield _note(f"Each customer's {dimension} as of the end, under the rules of the first set.")
+        yield note(f"Each customer's {dimension} as of the end, under the rules of the first set.")
     shown = [(group.value, (group.added, group.removed, group.moved)) for group in groups if changed(group)]
     yield bars(f"Decisions that differ, by {dimension}", CHANGES, shown[:BARS_MAX])
     columns = (
@@ -124,7 +84,7 @@ def _groups(difference: Difference, dimension: str) -> Iterable[str]:
         "messages before",
         "messages after",
     )
-    yield _folded(
+    yield folded(
         f"All by {dimension}",
         columns,
         [
@@ -154,16 +114,16 @@ def _gates(difference: Difference) -> Iterable[str]:
         [(name, (gate.before, gate.after)) for name, gate in named if gate.gone or gate.come][:BARS_MAX],
     )
     rows: list[Row] = [(name, gate.before, gate.after, gate.gone, gate.come) for name, gate in named]
-    yield _folded("All outcomes and reasons", ("outcome (reason)", "before", "after", "gone", "come"), rows)
+    yield folded("All outcomes and reasons", ("outcome (reason)", "before", "after", "gone", "come"), rows)
     transitions = sorted(difference.transitions, key=lambda row: -row.decisions)
     rows = [(row.campaign, transition_text(row), row.decisions) for row in transitions]
-    yield _folded("What became of the decisions that differ", ("campaign", "before -> after", "decisions"), rows)
+    yield folded("What became of the decisions that differ", ("campaign", "before -> after", "decisions"), rows)
 
 
 def _pressure(difference: Difference) -> Iterable[str]:
     before, after = difference.pressure
     yield "<h2>Pressure per customer and week</h2>"
-    yield _note(
+    yield note(
         "Weeks from Monday to Sunday, UTC; weeks without a message are not counted; all brands and channels count "
         f"together. Most messages of a customer in a week: {before.most} before, {after.most} after."
     )
@@ -175,25 +135,25 @@ def _pressure(difference: Difference) -> Iterable[str]:
     )
     rows: list[Row] = [("with a message", before.customers, after.customers)]
     rows += [(f"more than {limit} in some week", before.over[limit], after.over[limit]) for limit in LIMITS]
-    yield _table(("customers", "before", "after"), rows)
+    yield table(("customers", "before", "after"), rows)
 
 
 def _collisions(difference: Difference) -> Iterable[str]:
     found = sorted(difference.collisions, key=lambda row: -max(row.before, row.after))
     yield "<h2>Collisions</h2>"
-    yield _note(
+    yield note(
         "Messages that came less than 24 hours after the customer's message before: "
         f"{sum(row.before for row in found):,} before, {sum(row.after for row in found):,} after."
     )
     shown = [(f"{row.earlier}, {row.later}", (row.before, row.after)) for row in found]
     yield bars("Collisions by campaigns, the earlier first", (BEFORE, AFTER), shown[:BARS_MAX])
     rows: list[Row] = [(row.earlier, row.later, row.before, row.after) for row in found]
-    yield _folded("All collisions", ("earlier campaign", "later campaign", "before", "after"), rows)
+    yield folded("All collisions", ("earlier campaign", "later campaign", "before", "after"), rows)
 
 
 def _revenue(difference: Difference) -> Iterable[str]:
     yield "<h2>Revenue touched</h2>"
-    yield _note(
+    yield note(
         f"What was bought of the brand, in any channel, within {difference.attribution_ms // DAY_MS} days after "
         "messages that only one set sends; of several such messages the latest before a purchase counts; net of "
         "discounts, returns and cancellations. The same orders are in both runs: this is what the change lies next to, "
@@ -203,31 +163,4 @@ def _revenue(difference: Difference) -> Iterable[str]:
         (row.change, row.campaign, row.messages, row.orders, money(row.value, row.currency), row.currency)
         for row in difference.revenue
     ]
-    yield _table(("messages", "campaign", "number", "orders", "net value", "currency"), rows)
-
-
-def _note(text: str) -> str:
-    return f'<p class="note">{escape(text)}</p>'
-
-
-def _folded(title: str, columns: Sequence[str], rows: Sequence[Row]) -> str:
-    return f"<details><summary>{escape(title)} ({len(rows):,})</summary>{_table(columns, rows)}</details>"
-
-
-def _table(columns: Sequence[str], rows: Sequence[Row]) -> str:
-    right = [
-        name == "net value" or (bool(rows) and isinstance(rows[0][place], int)) for place, name in enumerate(columns)
-    ]
-    head = "".join(f"<th{_number(is_right)}>{escape(name)}</th>" for name, is_right in zip(columns, right, strict=True))
-    lines_of = ("".join(_cell(value, is_right) for value, is_right in zip(row, right, strict=True)) for row in rows)
-    body = "".join(f"<tr>{cells}</tr>" for cells in lines_of)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _cell(value: object, is_right: bool) -> str:
-    text = f"{value:,}" if isinstance(value, int) else escape(str(value))
-    return f"<td{_number(is_right)}>{text}</td>"
-
-
-def _number(is_right: bool) -> str:
-    return ' class="number"' if is_right else ""
+    yield table(("messages", "campaign", "number", "orders", "net value", "currency"), rows, ("net value",))

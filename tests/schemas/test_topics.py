@@ -21,13 +21,14 @@ from schemas.topics import (
     RECORD_BYTES_MAX_INPUT,
     SHADOW,
     SHADOW_STAGE,
+    SINK_INPUTS,
     STAGES,
     TOPICS,
     Topic,
     full_name,
 )
 
-EVERY = (*INPUTS, *INTERNAL, *OUTPUTS, *SHADOW)
+EVERY = (*INPUTS, *SINK_INPUTS, *INTERNAL, *OUTPUTS, *SHADOW)
 EVERY_STAGE = (*STAGES.values(), SHADOW_STAGE)
 NO_MODEL = {"(internal)", "(original bytes)"}
 
@@ -77,6 +78,7 @@ def test_what_is_a_state_is_compacted_and_what_is_an_event_is_kept_for_a_while()
         "campaign-history",
         "control",
         "erasures",
+        "forecasts",
         "progress",
         "customer-profile",
         "shadow-progress",

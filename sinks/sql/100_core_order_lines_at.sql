@@ -1,7 +1,9 @@
 /*
 One row per line of every order of all channels but the till, guests included, each order once. An order that was
 changed has its latest lines.
+As it was known at a moment: with what had arrived (effective_at) until then. core.fct_order_lines is the same as of now.
 
+known_until: The moment; 'infinity': now.
 order_id: Order.
 line_id: =raw.event_lines.line_id
 line_number: =raw.event_lines.line_number
@@ -25,22 +27,23 @@ gross_amount: Net amount plus tax.
 is_changed: Whether the order was changed after it was placed.
 is_cancelled: Whether the whole order was cancelled; its lines are no sales.
 */
-CREATE OR REPLACE VIEW core.fct_order_lines AS
+CREATE OR REPLACE MACRO core.order_lines_at(known_until) AS TABLE
 WITH placed AS (
     SELECT e.*, l.document_id AS order_id, l.channel
-    FROM core.accepted_events(['order.placed']) e
+    FROM core.accepted_events(['order.placed'], known_until := known_until) e
     JOIN raw.event_lines l USING (kafka_partition, kafka_offset)
     WHERE l.line_number = 1
 ),
 changed AS (
     SELECT e.brand, l.document_id AS order_id, e.kafka_partition, e.kafka_offset
-    FROM core.accepted_events(['order.changed']) e
+    FROM core.accepted_events(['order.changed'], known_until := known_until) e
     JOIN raw.event_lines l USING (kafka_partition, kafka_offset)
     WHERE l.line_number = 1
     QUALIFY row_number() OVER (PARTITION BY e.brand, l.document_id ORDER BY e.effective_at DESC, e.event_id DESC) = 1
 ),
 cancelled AS (
-    SELECT DISTINCT brand, data->>'order' AS order_id FROM raw.customer_events WHERE type = 'order.cancelled'
+    SELECT DISTINCT brand, data->>'order' AS order_id FROM raw.customer_events
+    WHERE type = 'order.cancelled' AND effective_at <= known_until
 ),
 orders AS (
     SELECT p.order_id, p.customer_id, p.is_guest, p.brand, p.market, p.channel, p.occurred_at, p.currency,

@@ -1,6 +1,8 @@
 /*
 One row per line of every till receipt, sales and returns at the till, with a card or without, each receipt once.
+As it was known at a moment: with what had arrived (effective_at) until then. core.fct_pos_lines is the same as of now.
 
+known_until: The moment; 'infinity': now.
 receipt_id: Store, workstation, business date and sequence number.
 line_number: =raw.event_lines.line_number
 kind: =raw.event_lines.kind
@@ -22,7 +24,7 @@ net_minor: =core.fct_order_lines.net_minor
 net_amount: Quantity by unit price, less discount, without tax; positive for returns too.
 gross_amount: =core.fct_order_lines.gross_amount
 */
-CREATE OR REPLACE VIEW core.fct_pos_lines AS
+CREATE OR REPLACE MACRO core.pos_lines_at(known_until) AS TABLE
 SELECT l.document_id AS receipt_id, l.line_number, l.kind, CASE WHEN NOT e.is_guest THEN e.customer_id END AS customer_id,
     e.is_guest, e.brand, e.market, l.store_id, e.occurred_at AS sold_at,
     CAST(e.occurred_at AT TIME ZONE 'UTC' AS DATE) AS receipt_date,
@@ -33,6 +35,6 @@ SELECT l.document_id AS receipt_id, l.line_number, l.kind, CASE WHEN NOT e.is_gu
     l.quantity * l.unit_price_minor - l.discount_minor AS net_minor,
     net_minor * u.minor_unit AS net_amount,
     (net_minor + l.tax_minor) * u.minor_unit AS gross_amount
-FROM core.accepted_events(['pos.receipt']) e
+FROM core.accepted_events(['pos.receipt'], known_until := known_until) e
 JOIN raw.event_lines l USING (kafka_partition, kafka_offset)
 LEFT JOIN core.dim_currencies u ON u.currency = e.currency;

@@ -3,7 +3,9 @@ One row per line of every return, each return once with its latest state; return
 core.fct_pos_lines. A return without an order is matched to the customer's latest purchase of the product in the 90
 days before; its value is the refund, else what that purchase cost. The decision core matches line by line
 (docs/semantics.md); this is its figure for sales.
+As it was known at a moment: with what had arrived (effective_at) until then. core.fct_returns is the same as of now.
 
+known_until: The moment; 'infinity': now.
 return_id: Return.
 line_number: =raw.event_lines.line_number
 status: requested, received, refunded, or rejected: then the customer keeps the goods and it is no return.
@@ -23,10 +25,10 @@ net_minor: Value of what came back in minor units; NULL when it is not known.
 net_amount: Value of what came back.
 value_source: refund, purchase, or unknown: where the value comes from.
 */
-CREATE OR REPLACE VIEW core.fct_returns AS
+CREATE OR REPLACE MACRO core.returns_at(known_until) AS TABLE
 WITH events AS (
     SELECT e.*, l.document_id
-    FROM core.accepted_events(['return.requested', 'return.received', 'return.rejected', 'refund.issued']) e
+    FROM core.accepted_events(['return.requested', 'return.received', 'return.rejected', 'refund.issued'], known_until := known_until) e
     JOIN raw.event_lines l USING (kafka_partition, kafka_offset)
     WHERE l.line_number = 1
     QUALIFY row_number() OVER (
@@ -39,7 +41,7 @@ lines AS (
     FROM events e JOIN raw.event_lines l USING (kafka_partition, kafka_offset)
 ),
 bought AS MATERIALIZED (
-    SELECT p.* FROM core.purchased_items p SEMI JOIN lines USING (brand, product_id)
+    SELECT p.* FROM core.purchased_items_at(known_until) p SEMI JOIN lines USING (brand, product_id)
 ),
 named AS (
     SELECT r.*, p.channel, p.quantity AS bought_quantity, p.net_minor AS bought_minor
