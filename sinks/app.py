@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 STALLED_AFTER_S = 60.0
 """A transaction or publication that takes longer makes ``/healthz`` answer 503."""
 EXIT_FAILURE = 1
+PARQUET_WAIT_S = 5.0
+"""How long records are collected for a commit of Parquet files; a stop waits as long at most."""
 
 
 def run_sink(
@@ -36,7 +38,7 @@ def run_sink(
 ) -> int:
     """Run the sink until SIGTERM, SIGINT or a failure; returns the exit code of the process (0 after a signal).
 
-    ``parquet``: write Parquet files there instead of DuckDB's, a commit each ``snapshot_interval_s``. ``drain``: end,
+    ``parquet``: write Parquet files there instead of DuckDB's, a commit each ``PARQUET_WAIT_S``. ``drain``: end,
     too, once everything that is committed has been written. A stop writes and publishes what was collected. A failure
     is logged as one line; everything up to the last batch is kept.
     """
@@ -50,7 +52,7 @@ def run_sink(
             )
         else:
             writer = ParquetSink(parquet, settings.topic_prefix, settings.hash_key)
-            bounds = bounds or Bounds(wait_s_max=settings.snapshot_interval_s)
+            bounds = bounds or Bounds(wait_s_max=1.0 if drain else PARQUET_WAIT_S)
         try:
             asyncio.run(SinkApp(settings, writer, drain, bounds).run())
         finally:

@@ -25,6 +25,7 @@ def open_latest(settings: Settings) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(str(path), read_only=True)
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
+        connection.execute("SET asof_loop_join_threshold = 0")  # its guess of few rows may be wrong by millions
     except duckdb.Error as error:
         raise sink_error(error, path) from error
     return connection
