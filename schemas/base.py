@@ -164,9 +164,12 @@ class Wire(BaseModel):
 
 
 class Closed(BaseModel):
-    """Base of everything that Cuepoint writes, and of files that people write for it: unknown fields are errors."""
+    """Base of everything that Cuepoint writes, and of files that people write for it: unknown fields are errors.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    What Cuepoint writes always carries every field, those with a default too: its schema says so.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_serialization_defaults_required=True)
 
 
 class Event(Wire):

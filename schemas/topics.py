@@ -127,6 +127,14 @@ OUTPUTS: tuple[Topic, ...] = (
     ),
     Topic("customer-profile", "brand:customer id", "PublicProfile", "cuepoint", ("decide",), ("shop",), "compact"),
     Topic(
+        "channel-dead-letters",
+        "customer id",
+        "(original bytes)",
+        "channel services",
+        ("channel services",),
+        ("tools",),
+    ),
+    Topic(
         "quarantine", "source topic-partition-offset", "(original bytes)", "cuepoint", ("intake",), ("sink", "tools")
     ),
 )

@@ -8,11 +8,13 @@ from typing import Any
 import click
 
 from streams.cli_campaigns import campaigns
+from streams.cli_channels import channel
 from streams.cli_config import config
+from streams.cli_contract_test import contract_test
 from streams.cli_contracts import contracts, docs
 from streams.cli_customer import customer
 from streams.cli_data import identifier_hash, simulate
-from streams.cli_demo import channel, demo
+from streams.cli_demo import demo
 from streams.cli_explain import explain
 from streams.cli_ingest import ingest
 from streams.cli_monitoring import monitoring
@@ -67,6 +69,7 @@ for command in (
     monitoring,
     top,
     doctor,
+    contract_test,
 ):
     main.add_command(command)
 

@@ -1,21 +1,15 @@
-"""``cuepoint demo`` and ``cuepoint channel``: see it work."""
+"""``cuepoint demo``: see it work."""
 
 from __future__ import annotations
 
-import logging
-import signal
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import click
 
-from schemas.topics import CHANNELS
 from streams.cli_common import settings
 from streams.cli_data import CUSTOMERS_DEFAULT, DAYS_DEFAULT, find_dataset
 from streams.errors import InputError
-
-log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -39,32 +33,3 @@ def demo(
         )
     run = run_demo(settings(), found, campaign_dir, customers, days)
     sys.exit(0 if show_result(run, out) else 1)
-
-
-@click.group()
-def channel() -> None:
-    """Channel services: the reference consumer of a trigger topic."""
-
-
-@channel.command()
-@click.argument("name", type=click.Choice(CHANNELS))
-@click.option("--logical-clock", is_flag=True, help="Take the time of the decision as now (replays).")
-def run(name: str, logical_clock: bool) -> None:
-    """Consume triggers.NAME: log each message as sent, answer on channel-feedback."""
-    from sinks.channel import ChannelConsumer, wall_clock
-    from sinks.channel import logical_clock as by_decision
-    from sinks.channel_web import ChannelWeb
-    from streams.runtime.logs import configure_logging
-
-    config = settings()
-    configure_logging(config.log_level)
-    clock = by_decision if logical_clock else wall_clock
-    with (
-        closing(ChannelWeb(config.web_host, config.web_port)) as web,
-        ChannelConsumer(config, name, lambda trigger: None, clock=clock) as consumer,
-    ):
-        log.info("listening", extra={"port": web.port, "channel": name})
-        signal.signal(signal.SIGTERM, lambda *_: consumer.stop())
-        signal.signal(signal.SIGINT, lambda *_: consumer.stop())
-        taken = consumer.run(polled=web.polled)
-    click.echo(f"{taken} triggers taken")

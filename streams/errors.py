@@ -11,6 +11,7 @@
     ├── InputError           a file or a record that a user gave cannot be used
     ├── CampaignError        a campaign or brand file is not valid
     ├── FeedError            too many bad records: a feed is broken, the worker stops
+    ├── ChannelError         a channel service gives up one message after the other
     ├── SinkError            the DuckDB file is taken, too new, or cannot be written
     └── StateError           state cannot be restored (an unknown version, a hole)
 
@@ -62,6 +63,10 @@ class CampaignError(CuepointError):
 
 class FeedError(CuepointError):
     """Too many bad records in a feed: the worker stops with the quarantine committed."""
+
+
+class ChannelError(CuepointError):
+    """A channel service had to give up one message after the other: it stops, since the service is what is broken."""
 
 
 class SinkError(CuepointError):

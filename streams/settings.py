@@ -164,6 +164,16 @@ class Settings(BaseModel):
     )
     ingest_square_api: str = Field("https://connect.squareup.com", description="Square's API.")
     ingest_mapping: Path | None = Field(None, description="Mapping file of the rows that come to /generic.")
+    channel_delivery: Literal["at_least_once", "at_most_once"] = Field(
+        "at_least_once",
+        description="What a channel service of the kit does with a message during whose sending it died: send it once "
+        "more, or never again.",
+    )
+    channel_attempts_max: int = Field(8, ge=1, description="Tries of a channel service to send one message.")
+    channel_backoff_s: float = Field(
+        1.0, gt=0, description="Seconds between the first two tries of a message; doubled with each further one."
+    )
+    channel_backoff_s_max: float = Field(300.0, gt=0, description="Longest time between two tries, seconds.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Level of the JSON log.")
 
     @field_validator("min_insync_replicas")

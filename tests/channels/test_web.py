@@ -7,7 +7,7 @@ import urllib.request
 
 import pytest
 
-from sinks.channel_web import ChannelWeb
+from sinks.channels.web import ChannelWeb
 from streams.errors import PlatformError
 
 
