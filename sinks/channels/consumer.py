@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from datetime import datetime
 from types import TracebackType
 from typing import Any
@@ -129,10 +130,11 @@ class ChannelConsumer:
 
     def close(self) -> None:
         """Leave the group and release everything."""
-        self._consumer.close(autocommit=False)
-        self._producer.close()
-        self._handler.close()
-        self._store.close()
+        with ExitStack() as last_first:
+            last_first.callback(self._store.close)
+            last_first.callback(self._handler.close)
+            last_first.callback(self._producer.close)
+            last_first.callback(self._consumer.close, autocommit=False)
 
     def __enter__(self) -> ChannelConsumer:
         return self
