@@ -1,6 +1,6 @@
 """``cuepoint contract-test``: the kit keeps every rule; of broken services each fails exactly the rule it breaks.
 
-All services run beside each other, each under a topic prefix of its own.
+Several services run beside each other, each under a topic prefix of its own.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ from tests.channels.kit import TOPICS
 pytestmark = pytest.mark.timeout(600)
 TIMEOUT_S = 45.0
 """For answers that a broken service owes: it waits so long for each round in which one is missing."""
+
+
+AT_ONCE = 5
+"""Services that are tested beside each other: more of them starve the broker on a small machine."""
 
 
 class Outgoing(Handler):
@@ -66,7 +70,7 @@ def results(broker: LocalBroker, tmp_path_factory: pytest.TempPathFactory) -> di
     directory = tmp_path_factory.mktemp("contract")
     settings = Settings(bootstrap_servers=broker.bootstrap_servers, topic_prefix=directory.name)
     services = ["kit", "kit-twice", "whole", *RULES]
-    with ThreadPoolExecutor(len(services)) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         return dict(zip(services, pool.map(lambda name: _judged(settings, name, directory), services), strict=True))
 
 
