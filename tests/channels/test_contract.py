@@ -22,6 +22,7 @@ from streams.settings import Settings
 from streams.topics_admin import ensure_topics
 from tests.channels.broken import Plain
 from tests.channels.kit import TOPICS
+from tests.sinks.pipeline import produce
 
 pytestmark = pytest.mark.timeout(600)
 TIMEOUT_S = 45.0
@@ -69,6 +70,9 @@ def results(broker: LocalBroker, tmp_path_factory: pytest.TempPathFactory) -> di
     """The verdict on each service: the kit's, one that sends twice in secret, a plain one, and the broken ones."""
     directory = tmp_path_factory.mktemp("contract")
     settings = Settings(bootstrap_servers=broker.bootstrap_servers, topic_prefix=directory.name)
+    first = settings.model_copy(update={"topic_prefix": f"{directory.name}-first", "partitions": 1})
+    ensure_topics(first, TOPICS)
+    produce(first, "triggers.email", [])  # the broker's first transaction, by itself
     services = ["kit", "kit-twice", "whole", *RULES]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return dict(zip(services, pool.map(lambda name: _judged(settings, name, directory), services), strict=True))
