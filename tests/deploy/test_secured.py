@@ -18,7 +18,8 @@ from deploy.local.certificates import Authority
 from deploy.local.secured import ADMIN, SecuredBroker
 from schemas.access import USERS, rights
 from schemas.topics import CATALOGUE, STAGES
-from sinks.channel import ChannelConsumer, logical_clock
+from sinks.channels import ChannelConsumer, logical_clock
+from sinks.channels.examples.logged import Logged
 from sinks.read import open_latest
 from streams.admin_client import connect
 from streams.errors import BrokerError
@@ -87,9 +88,7 @@ def test_the_pipeline_runs_with_a_user_for_each_stage_and_no_secret_is_told(
         sent = "SELECT count(*) FROM core.fct_decisions WHERE outcome = 'sent'"
         assert snapshot.execute(sent).fetchall() == [(4,)]
         assert snapshot.execute("SELECT count(*) FROM raw.quarantine").fetchall() == [(1,)]
-    mail = ChannelConsumer(
-        settings_of(secured, "email-service", tmp_path), "email", lambda _: None, clock=logical_clock
-    )
+    mail = ChannelConsumer(settings_of(secured, "email-service", tmp_path), "email", Logged(), clock=logical_clock)
     with mail:
         assert mail.run(idle_s_max=20) == 4
     told += [

@@ -26,6 +26,8 @@ from streams.wire import partition_of
 PIPELINE_TOPICS = ("control", "customer-events", "decisions")
 """A prefix that has one of them is a pipeline's."""
 POLL_MS = 200
+BLOCK_MS_MAX = 180_000
+"""How long a write may wait: a broker that never saw a transaction first makes the topic of their states."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,7 @@ def _player(settings: Settings, channel: str) -> Iterator[Callable[[Iterable[Rec
     producer = KafkaProducer(
         bootstrap_servers=settings.bootstrap_servers,
         transactional_id=f"{settings.topic_prefix}-contract-test-{channel}",
+        max_block_ms=BLOCK_MS_MAX,
         linger_ms=5,
         **client_options(settings),
     )

@@ -17,7 +17,7 @@ RULES: dict[str, str] = {
     "identifier": "A visitor who is not known yet is named by his identifier (anonymous_id), not as customer_id.",
     "duplicates": "A send that comes again is not sent again; an answer that is repeated is the same.",
     "cancel-first": "A cancel that comes before its send holds it back: dropped.",
-    "cancel-after": "A cancel after the answer changes nothing that has left, and nothing is sent again.",
+    "cancel-after": "A cancel after the answer changes nothing that has left: no other last word.",
     "expiry": "After valid_until a message does not go: dropped.",
     "order": "A customer's messages go in their order, whatever comes for others in between.",
     "unknown-field": "A field that a later version adds is ignored.",

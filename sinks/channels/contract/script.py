@@ -74,7 +74,6 @@ class Script:
         return [
             self._again("send", "twice", "c-twice"),
             self._again("cancel", "cancelled-later", "c-cancel-after"),
-            self._again("send", "cancelled-later", "c-cancel-after"),
             self._again("cancel", "held-back", "c-cancel-first"),
             self._send("answered", "second", "c-second"),
         ]
