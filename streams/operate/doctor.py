@@ -27,6 +27,9 @@ SKEW_MS_MAX = 2_000
 SILENT_MS_MAX = 60_000
 """A running pipeline writes marks and progress each second, even when nothing comes in."""
 
+REPORTING = tuple(stage for stage in STAGES if stage != "capacity")
+"""Stages that report whatever happens; capacity reports when something reaches it."""
+
 Verdict = Literal["ok", "warn", "fail"]
 
 
@@ -138,7 +141,7 @@ def _progress(settings: Settings) -> Iterator[Finding]:
         )
     elif latest:
         yield Finding("clock", "ok", "not behind the broker's")
-    for stage in STAGES:
+    for stage in REPORTING:
         silent_ms = present - latest.get(stage, 0)
         if stage not in latest:
             yield Finding("stages", "warn", f"{stage} has never reported", f"start it: cuepoint worker {stage}")

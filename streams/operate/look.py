@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import msgspec
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import CoordinatorNotAvailableError
 
 from schemas.decisions import Progress
 from schemas.quarantine import HEADER_REASON, HEADER_TOPIC
@@ -22,6 +24,7 @@ DECISIONS_WINDOW_MS = 10_000
 QUARANTINE_WINDOW_MS = 3_600_000
 RECORDS_MAX = 20_000
 """Most records of a partition that one look reads: the newest ones."""
+COORDINATOR_ATTEMPTS = 20
 NOT_YET = -(1 << 61)
 
 
@@ -105,11 +108,22 @@ def _stage(stage: str, progress: dict[tuple[str, int], Progress], lag: int, at_m
 def _lag(client: KafkaConsumer, admin: KafkaAdminClient, settings: Settings, stage: str) -> int:
     """Offsets between what the group has committed and the ends of its inputs; all of them when it never committed."""
     group = f"{settings.topic_prefix}-{stage}"
-    committed = admin.list_group_offsets({group: None}).get(group, {})
+    committed = _committed(admin, group)
     places = [place for topic in STAGES[stage].inputs for place in partitions_of(client, settings, topic)]
     ends, begins = client.end_offsets(places), client.beginning_offsets(places)
     read = {place: max(committed[place].offset if place in committed else 0, begins[place]) for place in places}
     return sum(max(0, ends[place] - read[place]) for place in places)
+
+
+def _committed(admin: KafkaAdminClient, group: str) -> dict[TopicPartition, Any]:
+    """Nothing where no group has ever been: the broker makes its topic of groups only when it is first asked."""
+    for _ in range(COORDINATOR_ATTEMPTS):
+        try:
+            found: dict[TopicPartition, Any] = admin.list_group_offsets({group: None}).get(group, {})
+            return found
+        except CoordinatorNotAvailableError:
+            time.sleep(POLL_MS / 1000)
+    return {}
 
 
 def _watermarks(client: KafkaConsumer, settings: Settings, at_ms: int) -> dict[str, float | None]:
