@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ from tests.oracle.builders import HOUR, History, t
 
 PREFIX = "safe"
 HASH_KEY = "a-hash-key-that-nobody-may-read"
+START_S = 120.0
+"""Longest a process may take to begin."""
 BY_CERTIFICATE = ("identity", "sink", "shop")
 """Users that come with a certificate in this test; the others with a password."""
 START = t("2025-03-03T10:00")
@@ -108,8 +111,11 @@ def test_a_secret_that_is_told_is_noticed(secured: SecuredBroker) -> None:
 
 def _served(log: Path) -> str:
     """What a process serves over HTTP: metrics and health, and nothing else."""
-    lines = [json.loads(line) for line in log.read_text().splitlines() if '"port": ' in line]
-    root = f"http://127.0.0.1:{lines[0]['port']}"
+    deadline = time.monotonic() + START_S
+    while not (lines := [line for line in log.read_text().splitlines() if '"port": ' in line]):
+        assert time.monotonic() < deadline, f"{log} names no port"
+        time.sleep(0.2)
+    root = f"http://127.0.0.1:{json.loads(lines[0])['port']}"
     texts = [urllib.request.urlopen(f"{root}/{path}").read().decode() for path in ("metrics", "healthz", "readyz")]
     for path in ("", "tables", "table", "graph", "router", "stats"):  # Faust's pages would be some of these
         with pytest.raises(urllib.error.HTTPError) as refused:
