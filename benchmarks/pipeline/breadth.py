@@ -96,7 +96,9 @@ def variants(brands: Sequence[str], count: int) -> CampaignSet:
     shipped = shipped_campaigns()
     rules = next(rules for rules in shipped.brands if rules.brand == MAIN_BRAND)
     turns = [divmod(number, len(brands)) for number in range(count)]
-    campaigns = tuple(_variant(shipped.campaigns[turn % OCCASIONS], brands[place], turn) for turn, place in turns)
+    by_occasion = {campaign.occasion: campaign for campaign in reversed(shipped.campaigns)}
+    models = [by_occasion[name] for name in sorted(by_occasion)][:OCCASIONS]
+    campaigns = tuple(_variant(models[turn % OCCASIONS], brands[place], turn) for turn, place in turns)
     return CampaignSet(campaigns, tuple(rules.model_copy(update={"brand": brand}) for brand in brands))
 
 

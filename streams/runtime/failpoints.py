@@ -28,16 +28,20 @@ SinkFailpoint = Literal[
     "sink_after_commit",  # committed, and the positions in memory are old
     "in_snapshot",  # the copy is complete and has no name yet
     "before_snapshot_link",  # the snapshot has its name; readers still find the one before
+]
+ParquetFailpoint = Literal[
     "parquet_before_commit",  # the Parquet files of a batch are there; no manifest names them
     "parquet_after_commit",  # the manifest is there, and the positions in memory are old
 ]
 IngestFailpoint = Literal[
     "ingest_before_answer",  # Kafka has the records of a webhook; it is not answered, and nothing is remembered
 ]
-Failpoint = RuntimeFailpoint | SinkFailpoint | IngestFailpoint
+Failpoint = RuntimeFailpoint | SinkFailpoint | ParquetFailpoint | IngestFailpoint
 RUNTIME_FAILPOINTS: tuple[str, ...] = get_args(RuntimeFailpoint)
 SINK_FAILPOINTS: tuple[str, ...] = get_args(SinkFailpoint)
-FAILPOINTS: tuple[str, ...] = (*RUNTIME_FAILPOINTS, *SINK_FAILPOINTS, *get_args(IngestFailpoint))
+PIPELINE_FAILPOINTS = RUNTIME_FAILPOINTS + SINK_FAILPOINTS
+"""Those of the stages and the DuckDB sink, which every pipeline has."""
+FAILPOINTS: tuple[str, ...] = (*PIPELINE_FAILPOINTS, *get_args(ParquetFailpoint), *get_args(IngestFailpoint))
 EXIT_CODE = 86
 
 

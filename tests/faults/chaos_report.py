@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.table import Table
 
-from streams.runtime.failpoints import RUNTIME_FAILPOINTS, SINK_FAILPOINTS
+from streams.runtime.failpoints import PIPELINE_FAILPOINTS
 from tests.faults.figures import spread
 from tests.faults.kit import ROOT
 from tests.faults.scenarios import CONTROLS
@@ -106,7 +106,7 @@ def table(report: Mapping[str, Any]) -> Table:
         ("lost or doubled without transactions (control)", report["control_lost_or_duplicated"], "more than 0"),
         ("first decision after a kill, median / p95 (s)", f"{first['median']} / {first['p95']}", ""),
         ("restore of a partition, median / p95 (s)", f"{restore['median']} / {restore['p95']}", ""),
-        (f"named points that fired, of {len(RUNTIME_FAILPOINTS + SINK_FAILPOINTS)}", report["failpoints_fired"], ""),
+        (f"named points that fired, of {len(PIPELINE_FAILPOINTS)}", report["failpoints_fired"], ""),
         ("batches refused that were fetched before a rebalance", report["batches_refused"], ""),
         ("longest time a partition committed nothing in a storm (s)", report["starved_s"], "under 30"),
         ("workers that ended by themselves and were restarted", report["unplanned_restarts"], ""),

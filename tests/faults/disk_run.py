@@ -41,6 +41,7 @@ def run_torn(broker: LocalBroker, prefix: str, directory: Path, retailer: Retail
                 moment = retailer.first_ms + number * span
                 feed.allow(moment)
                 pipeline.wait(lambda moment=moment: pipeline.slowest_clock() > moment - 4 * DAY, "progress")
+                pipeline.wait(lambda: wal_bytes(settings.duckdb_path) > 0, "the sink writes")
                 names = ["sink", *(f"{stage}-{random.randrange(WORKERS)}" for stage in STAGES)]
                 kills += [Kill.of(pipeline[name]) for name in names]
                 for name in names:
@@ -99,12 +100,17 @@ def log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.wal")
 
 
+def wal_bytes(path: Path) -> int:
+    """Its size; 0 when there is none."""
+    log = log_of(path)
+    return log.stat().st_size if log.exists() else 0
+
+
 def tear(path: Path, random: Random) -> bool:
     """Cut off the end of the write-ahead log, somewhere; False when there is none."""
-    log = log_of(path)
-    size = log.stat().st_size if log.exists() else 0
+    size = wal_bytes(path)
     if size:
-        os.truncate(log, random.randrange(size))
+        os.truncate(log_of(path), random.randrange(size))
     return size > 0
 
 

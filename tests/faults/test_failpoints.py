@@ -11,7 +11,7 @@ import pytest
 
 from deploy.local.broker import LocalBroker
 from schemas.topics import STAGES
-from streams.runtime.failpoints import FAILPOINTS, RUNTIME_FAILPOINTS
+from streams.runtime.failpoints import PIPELINE_FAILPOINTS, RUNTIME_FAILPOINTS, SINK_FAILPOINTS
 from tests.faults.deaths import each_twice, pairs
 from tests.faults.kit import WORKERS
 from tests.faults.retailer import Retailer
@@ -33,7 +33,7 @@ def test_every_stage_dies_at_every_point_and_again_when_it_is_started_next() -> 
     plan = each_twice(Random(SEED), WORKERS)
     names = [(name.partition("-")[0], point.partition(":")[0]) for name, points in plan.items() for point in points]
     wanted = [(stage, point) for stage in STAGES for point in RUNTIME_FAILPOINTS]
-    wanted += [("sink", point) for point in FAILPOINTS if point not in RUNTIME_FAILPOINTS]
+    wanted += [("sink", point) for point in SINK_FAILPOINTS]
     assert Counter(names) == Counter(wanted * 2)
     for points in (*plan.values(), *PLANS["each-twice"].values()):
         again = [point.partition(":")[0] for point in points]
@@ -52,5 +52,5 @@ def test_a_death_at_a_failpoint_changes_nothing(
     print(f"\n{found}")
     assert found.clean, found.examples
     assert found.kills == sum(len(points) for points in PLANS[plan].values())
-    assert plan == "pairs" or found.notes["fired"] == dict.fromkeys(FAILPOINTS, 2)
+    assert plan == "pairs" or found.notes["fired"] == dict.fromkeys(PIPELINE_FAILPOINTS, 2)
     assert found.aborted, "no death fell into an open transaction"
