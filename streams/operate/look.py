@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.errors import KafkaError
 
 from schemas.decisions import Progress
 from schemas.quarantine import HEADER_REASON, HEADER_TOPIC
@@ -19,7 +19,7 @@ from streams.settings import Settings
 from streams.tools import POLL_MS, partitions_of, read_progress
 from streams.wire import END_OF_TIME, decode_mark
 
-MARKS_WINDOW_MS = 5_000
+MARKS_WINDOW_MS = 60_000
 DECISIONS_WINDOW_MS = 10_000
 QUARANTINE_WINDOW_MS = 3_600_000
 RECORDS_MAX = 20_000
@@ -121,7 +121,9 @@ def _committed(admin: KafkaAdminClient, group: str) -> dict[TopicPartition, Any]
         try:
             found: dict[TopicPartition, Any] = admin.list_group_offsets({group: None}).get(group, {})
             return found
-        except CoordinatorNotAvailableError:
+        except KafkaError as error:  # no coordinator yet, or it still reads what it knows
+            if not error.retriable:
+                raise
             time.sleep(POLL_MS / 1000)
     return {}
 

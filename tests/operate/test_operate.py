@@ -11,8 +11,10 @@ import pytest
 from schemas.topics import STAGES
 from streams.cli_operate import age
 from streams.operate import doctor
+from streams.operate.look import DECISIONS_WINDOW_MS, look
 from streams.settings import Settings
-from streams.topics_admin import ensure_topics
+from streams.tools import consumer, producer
+from streams.topics_admin import administering, ensure_topics
 from tests.e2e import kit
 from tests.e2e.shop import REMINDER_MS, Now, campaign, shop_campaigns
 from tests.oracle.builders import HOUR, History, t
@@ -64,10 +66,16 @@ def test_a_live_pipeline_is_seen_and_is_well(broker: Any, prefix: str, tmp_path:
 
 
 def test_decisions_of_the_last_seconds_are_a_rate(settings: Settings) -> None:
-    with kit.Pipeline(kit.Settings(**{**settings.model_dump(), "partitions": 2})) as pipeline:
-        pipeline.send("decisions", {"outcome": "sent"}, {"outcome": "sent"}, {"outcome": "held"})
-        view = json.loads(kit.succeed(pipeline.settings, "top", "--once", "--json"))
-    assert view["decisions_per_s"] == {"held": 0.1, "sent": 0.2}
+    ensure_topics(settings)
+    with producer(settings) as client:
+        sent = [
+            client.send(settings.topic("decisions"), b'{"outcome": "%s"}' % outcome, partition=0)
+            for outcome in (b"sent", b"sent", b"held")
+        ]
+        arrived = max(future.get(timeout=60).timestamp for future in sent)
+    with consumer(settings) as client, administering(settings) as admin:
+        assert look(client, admin, settings, arrived).decisions_per_s == {"held": 0.1, "sent": 0.2}
+        assert look(client, admin, settings, arrived + DECISIONS_WINDOW_MS + 1).decisions_per_s == {}
 
 
 def test_what_is_wrong_is_said_with_what_to_do(settings: Settings) -> None:
