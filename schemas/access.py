@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.topics import CATALOGUE, CHANNELS, INPUTS, SHADOW, SHADOW_STAGE, STAGES, full_name
+from schemas.topics import ALL_INPUTS, CATALOGUE, CHANNELS, SHADOW, SHADOW_STAGE, STAGES, full_name
 
 Resource = Literal["topic", "group", "transactionalId", "cluster"]
 Operation = Literal["Read", "Write", "Create", "Delete", "Describe", "DescribeConfigs", "AlterConfigs"]
@@ -82,7 +82,7 @@ def _channel(channel: str) -> User:
 
 def _sources() -> Iterator[User]:
     known = {OPERATOR, *STAGES, *(channel_user(channel) for channel in CHANNELS)}
-    owners = dict.fromkeys(name for topic in INPUTS for role in topic.producers for name in user_names(role))
+    owners = dict.fromkeys(name for topic in ALL_INPUTS for role in topic.producers for name in user_names(role))
     for name in owners:
         if name not in known:
             yield User(name, f"the source {name}", _reads(name), _writes(name))
@@ -90,9 +90,9 @@ def _sources() -> Iterator[User]:
 
 def _operator() -> User:
     """Its tools send records of any source (replay, quarantine) and read what the tables of the stages say."""
-    compacted_inputs = [topic.name for topic in INPUTS if topic.cleanup == "compact"]
+    compacted_inputs = [topic.name for topic in ALL_INPUTS if topic.cleanup == "compact"]
     reads = dict.fromkeys([*_reads(OPERATOR), *compacted_inputs])
-    writes = dict.fromkeys([*(topic.name for topic in INPUTS), *_writes(OPERATOR)])
+    writes = dict.fromkeys([*(topic.name for topic in ALL_INPUTS), *_writes(OPERATOR)])
     return User(
         OPERATOR, "the command line cuepoint", tuple(reads), tuple(writes), (), ("shadow-seed",), administers=True
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from schemas.cloudevents import DATA_SCHEMA, trigger_headers
 from schemas.generate import MODELS, classes, contract_name, examples, json_schema, kinds
-from schemas.topics import INPUTS, OUTPUTS, Topic
+from schemas.topics import ALL_INPUTS, OUTPUTS, Topic
 
 PATH = Path(__file__).parent / "asyncapi.json"
 VERSION = "1.0.0"
@@ -24,7 +24,7 @@ BINDING = "0.5.0"
 
 def document() -> dict[str, Any]:
     """The AsyncAPI document. Internal topics are in none: nobody else may rely on them."""
-    topics = (*INPUTS, *OUTPUTS)
+    topics = (*ALL_INPUTS, *OUTPUTS)
     return {
         "asyncapi": "3.0.0",
         "id": "urn:cuepoint",
@@ -62,7 +62,7 @@ def _name(topic: Topic) -> str:
 
 
 def _verb(topic: Topic) -> str:
-    return "receive" if topic in INPUTS else "send"
+    return "receive" if topic in ALL_INPUTS else "send"
 
 
 def _channel(topic: Topic) -> dict[str, Any]:
@@ -92,13 +92,13 @@ def _operation(topic: Topic) -> dict[str, Any]:
     return {
         "action": _verb(topic),
         "channel": {"$ref": channel},
-        "summary": f"{'Written' if topic in INPUTS else 'Read'} by {', '.join(_others(topic))}.",
+        "summary": f"{'Written' if topic in ALL_INPUTS else 'Read'} by {', '.join(_others(topic))}.",
         "messages": [{"$ref": f"{channel}/messages/{key}"} for key in _messages(topic)],
     }
 
 
 def _others(topic: Topic) -> tuple[str, ...]:
-    return topic.producers if topic in INPUTS else topic.consumers
+    return topic.producers if topic in ALL_INPUTS else topic.consumers
 
 
 def _messages(topic: Topic) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from schemas.generate import contract_name, contracts, json_schema
-from schemas.topics import INPUTS, OUTPUTS, Topic
+from schemas.topics import ALL_INPUTS, OUTPUTS, Topic
 
 DIRECTORY = Path(__file__).parent / "released"
 RULES: dict[str, str] = {
@@ -53,8 +53,8 @@ class Break(NamedTuple):
 
 def released() -> dict[str, Any]:
     """The contracts as they are now, in the form in which a release is kept."""
-    topics = {topic.name: _topic(topic) for topic in (*INPUTS, *OUTPUTS)}
-    kept = {contract_name(topic) for topic in (*INPUTS, *OUTPUTS)} & set(contracts())
+    topics = {topic.name: _topic(topic) for topic in (*ALL_INPUTS, *OUTPUTS)}
+    kept = {contract_name(topic) for topic in (*ALL_INPUTS, *OUTPUTS)} & set(contracts())
     return {"topics": topics, "schemas": {name: _bare(json_schema(name)) for name in sorted(kept)}}
 
 
@@ -97,7 +97,7 @@ def breaks(old: dict[str, Any], new: dict[str, Any]) -> list[Break]:
 
 def _topic(topic: Topic) -> dict[str, Any]:
     return {
-        "direction": "input" if topic in INPUTS else "output",
+        "direction": "input" if topic in ALL_INPUTS else "output",
         "contract": contract_name(topic),
         "key": topic.key,
         "cleanup": topic.cleanup,

@@ -85,6 +85,9 @@ SINK_INPUTS: tuple[Topic, ...] = (
 )
 """Inputs that decide nothing: the sink reads them."""
 
+ALL_INPUTS: tuple[Topic, ...] = (*INPUTS, *SINK_INPUTS)
+"""All that other systems write."""
+
 CHANNELS: tuple[str, ...] = ("email", "push", "sms", "onsite", "telesales", "print", "ads")
 
 INTERNAL: tuple[Topic, ...] = (
@@ -163,7 +166,7 @@ SHADOW: tuple[Topic, ...] = (
 """What a shadow writes, and nothing else is written by it. ``cuepoint shadow``, which needs them, makes them;
 ``cuepoint shadow forget`` deletes them."""
 
-TOPICS: dict[str, Topic] = {topic.name: topic for topic in (*INPUTS, *SINK_INPUTS, *INTERNAL, *OUTPUTS)}
+TOPICS: dict[str, Topic] = {topic.name: topic for topic in (*ALL_INPUTS, *INTERNAL, *OUTPUTS)}
 """The topics of every pipeline."""
 CATALOGUE: dict[str, Topic] = TOPICS | {topic.name: topic for topic in SHADOW}
 """With those that only some have."""

@@ -18,7 +18,7 @@ from referencing.jsonschema import DRAFT7
 
 from schemas import asyncapi
 from schemas.generate import MODELS, classes, examples, kinds
-from schemas.topics import INPUTS, OUTPUTS
+from schemas.topics import ALL_INPUTS, OUTPUTS
 from streams.docs import asyncapi_page
 
 HERE = Path(__file__).parent
@@ -87,9 +87,9 @@ def test_every_reference_leads_to_something_and_nothing_is_left_over() -> None:
 
 
 def test_every_topic_of_others_and_every_kind_of_record_is_in_it() -> None:
-    assert [channel["title"] for channel in DOCUMENT["channels"].values()] == [t.name for t in (*INPUTS, *OUTPUTS)]
-    assert len(DOCUMENT["operations"]) == len(INPUTS) + len(OUTPUTS)
-    for topic in (*INPUTS, *OUTPUTS):
+    assert [channel["title"] for channel in DOCUMENT["channels"].values()] == [t.name for t in (*ALL_INPUTS, *OUTPUTS)]
+    assert len(DOCUMENT["operations"]) == len(ALL_INPUTS) + len(OUTPUTS)
+    for topic in (*ALL_INPUTS, *OUTPUTS):
         known = set(DOCUMENT["channels"][topic.name.replace(".", "-")]["messages"])
         contract = topic.name.split(".")[0]
         model = topic.schema in MODELS
@@ -107,12 +107,12 @@ def test_every_example_keeps_to_the_schema_of_its_message_and_a_broken_one_does_
         validator.validate(payload)
         assert not validator.is_valid({name: value for name, value in payload.items() if name != next(iter(payload))})
         seen += 1
-    assert seen == sum(len(examples(name)) for name in {t.name.split(".")[0] for t in (*INPUTS, *OUTPUTS)})
+    assert seen == sum(len(examples(name)) for name in {t.name.split(".")[0] for t in (*ALL_INPUTS, *OUTPUTS)})
 
 
 def test_models_of_all_contracts_are_components() -> None:
     names = set(DOCUMENT["components"]["schemas"])
-    for topic in (*INPUTS, *OUTPUTS):
+    for topic in (*ALL_INPUTS, *OUTPUTS):
         if topic.schema in MODELS:
             contract = topic.name.split(".")[0]
             assert {f"{contract}.{model.__name__}" for model in classes(MODELS[topic.schema])} <= names
