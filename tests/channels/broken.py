@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 
 from schemas.base import rfc3339
 from schemas.decisions import Trigger
-from sinks.channels.clients import group_of
+from sinks.channels.clients import GroupConsumer, group_of
 from streams.settings import Settings
 
 SLOW_S = 0.2
@@ -36,7 +36,7 @@ class Plain(ConsumerRebalanceListener):  # type: ignore[misc]
         self._thread = threading.Thread(target=self._run)
         servers = settings.bootstrap_servers
         self._producer = KafkaProducer(bootstrap_servers=servers, acks="all")
-        self._consumer = KafkaConsumer(
+        self._consumer = GroupConsumer(
             bootstrap_servers=servers,
             group_id=group_of(settings, channel),
             isolation_level="read_uncommitted" if fault == "committed" else "read_committed",
