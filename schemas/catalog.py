@@ -69,5 +69,26 @@ class ReplayDone(Wire):
     until: AwareDatetime
 
 
-ControlRecord = Annotated[ReplayMode | ReplayDone | LiveMode | KnownBrands | FeedContinue, Field(discriminator="kind")]
-"""A record on ``control``, written to every partition. Key of ``replay`` and ``live``: ``mode``; else the kind."""
+class Pause(Wire):
+    """Stop the messages of a campaign or of a channel, or let them go again, from where decide reads it."""
+
+    kind: Literal["pause"]
+    what: Literal["campaign", "channel"]
+    name: Identifier = Field(description="Id of the campaign, or the channel.")
+    brand: Brand | None = Field(None, description="Null: of every brand.")
+    paused: bool
+    at: AwareDatetime
+    by: str = Field(max_length=128, description="Who said so.")
+    reason: str = Field("", max_length=512)
+
+    @property
+    def key(self) -> str:
+        """The record's key: a later word on the same takes its place."""
+        return f"pause/{self.what}/{self.name}/{self.brand or '*'}"
+
+
+ControlRecord = Annotated[
+    ReplayMode | ReplayDone | LiveMode | KnownBrands | FeedContinue | Pause, Field(discriminator="kind")
+]
+"""A record on ``control``, written to every partition. Key of ``replay`` and ``live``: ``mode``; of ``pause``: its
+``key``; else the kind."""

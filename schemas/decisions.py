@@ -33,6 +33,8 @@ REASONS: dict[str, str] = {
     "no_accessory": "The catalogue knows no accessory for the first purchase that the customer lacks.",
     "window_over": "The time in which the message made sense is over.",
     "campaign_withdrawn": "The campaign no longer exists.",
+    "campaign_paused": "Somebody has stopped the campaign (`cuepoint pause`).",
+    "channel_paused": "Somebody has stopped every channel of the campaign that could be used (`cuepoint pause`).",
     "condition_not_met": "The campaign's condition (`when`) does not hold for the customer.",
     "condition_unknown": "The campaign's condition asks for something that is not known of the customer; that is a no.",
     "campaign_not_running": "Before the campaign's start or after its end.",

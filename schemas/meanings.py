@@ -166,6 +166,13 @@ MEANINGS: dict[str, dict[str, str]] = {
     "ReplayMode": {"kind": "Kind of record.", "sources": "Sources of the replay."},
     "LiveMode": {"kind": "Kind of record.", "from_time": "What came due before it is not sent."},
     "KnownBrands": {"kind": "Kind of record.", "brands": "Brands that exist."},
+    "Pause": {
+        "kind": "Kind of record.",
+        "what": "What is stopped, or goes on.",
+        "paused": "True: stopped.",
+        "at": "When somebody said so.",
+        "reason": "Why, for those who look later.",
+    },
     "FeedContinue": {"kind": "Kind of record.", "source": "Input topic to go on with."},
     "ReplayDone": {"kind": "Kind of record.", "until": "End of the replay (exclusive)."},
     "Offer": {

@@ -126,6 +126,16 @@ INTERNAL: tuple[Topic, ...] = (
         partitioned=False,
     ),
     Topic(
+        "switch",
+        "stage",
+        "(internal)",
+        "platform engineers",
+        ("tools",),
+        ("decide", "tools"),
+        "compact",
+        partitioned=False,
+    ),
+    Topic(
         "progress",
         "stage-partition",
         "Progress",

@@ -20,6 +20,7 @@ from streams.cli_explain import explain
 from streams.cli_ingest import ingest
 from streams.cli_monitoring import monitoring
 from streams.cli_operate import doctor, top
+from streams.cli_pause import pause, paused, resume
 from streams.cli_pipeline import backtest, go_live, replay, sink, up, worker
 from streams.cli_platform import broker, topics
 from streams.cli_quarantine import quarantine
@@ -70,6 +71,9 @@ for command in (
     monitoring,
     top,
     doctor,
+    pause,
+    resume,
+    paused,
     contract_test,
     sql,
     report,

@@ -108,10 +108,18 @@ def _ages(settings: Settings) -> Iterator[Alert]:
 def _progress() -> Iterator[Alert]:
     yield Alert(
         "CuepointPartitionStands",
-        "sum by (stage, partition) (increase(cuepoint_rounds_total[5m])) == 0",
+        "sum by (stage, partition) (increase(cuepoint_rounds_total[5m])) == 0 "
+        "unless on (stage) max by (stage) (max_over_time(cuepoint_paused[5m])) == 1",
         "5m",
         "page",
         "partition {{ $labels.partition }} of {{ $labels.stage }} does no rounds, not even ticks",
+    )
+    yield Alert(
+        "CuepointPaused",
+        "max by (stage) (cuepoint_paused) == 1",
+        "15m",
+        "ticket",
+        "somebody has paused {{ $labels.stage }}: nothing is decided",
     )
     yield Alert(
         "CuepointUpstreamMissing",

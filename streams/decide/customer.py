@@ -5,8 +5,9 @@ Pure: logical time comes with each call; nothing is written but to the state and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
+from typing import Any
 
 from schemas.campaigns import Arm
 from schemas.envelope import Envelope
@@ -18,6 +19,7 @@ from streams.decide.gates.source_fresh import Sources
 from streams.decide.occasions import ARMED_BY, OCCASIONS, REMEMBERED_FOR, UNDONE_BY
 from streams.decide.occasions.base import Occasion, Verdict
 from streams.decide.occasions.cart_abandoned import ROUNDS
+from streams.decide.pauses import NOTHING, Pauses, obey
 from streams.decide.profiles import Profiles
 from streams.decide.public_profile import VISIT, may_change
 from streams.decide.records import Episode, Made, correction, decision
@@ -48,6 +50,7 @@ class CustomerFold:
         self.rules = rules
         self.live_from: int | None = None
         """What came due before it is not sent; None: not live, or always was."""
+        self.pauses: Pauses = NOTHING
         self.made: list[Made] = []
         """Decisions made since it was last emptied, in order."""
         self.enlisted: list[Envelope] = []
@@ -63,7 +66,14 @@ class CustomerFold:
 
     def view(self, state: CustomerState, now: int) -> View:
         """The customer at a logical time."""
-        return View(state, now, self.rules.at(now), self.rules)
+        return View(state, now, self.rules.at(now), self.rules, self.pauses)
+
+    def obey(self, word: Mapping[str, Any]) -> None:
+        """A control record, where it was read: from when on it is live, or what is paused."""
+        if word["kind"] == "live":
+            self.live_from = word["from"]
+        elif word["kind"] == "pause":
+            self.pauses = obey(self.pauses, word)
 
     def apply(self, state: CustomerState, event: Envelope) -> bool:
         """Apply a customer's event at its effective time; False when it is a copy of one seen before."""

@@ -87,6 +87,8 @@ def absorb(state: CustomerState, event: Envelope) -> None:
     for brand, sends in other.ledger.items():
         state.ledger[brand] = sorted([*sends, *state.ledger.get(brand, [])], key=lambda send: send.at)
     _drop_listed(state)
+    for sent in other.sent:
+        sent.customer = sent.customer or other.customer
     state.sent = sorted([*other.sent, *state.sent], key=lambda sent: (sent.decided, sent.id))
     state.recent_ids = [*other.recent_ids, *state.recent_ids][-RECENT_IDS_MAX:]
     experiments.absorb(state.exposures, other.exposures)

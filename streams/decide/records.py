@@ -94,7 +94,8 @@ def decision(
 
 
 def correction(view: View, sent: Sent, outcome: str, reason: str, *, event_id: str, late: bool) -> Made:
-    """A later record of a sent decision: cancelled or regretted."""
+    """A later record of a sent decision: cancelled or regretted. Its trigger has the customer of the send, and with it
+    the key, so that it cannot overtake the send, although a merge has given the decision to another customer."""
     record: Record = {
         "decision_id": sent.id,
         "outcome": outcome,
@@ -122,7 +123,9 @@ def correction(view: View, sent: Sent, outcome: str, reason: str, *, event_id: s
         "arm": None,
         "mixed": False,
     }
-    return Made(record, _trigger(record, "cancel") if outcome == "cancelled" else None)
+    if outcome != "cancelled":
+        return Made(record)
+    return Made(record, {**_trigger(record, "cancel"), "customer_id": sent.customer or view.state.customer})
 
 
 def _trigger(record: Record, action: str) -> Record:

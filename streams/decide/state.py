@@ -199,6 +199,8 @@ class Sent(_Row):
     """Of the items' products, what the cart held: the purchases since ``since`` are counted against it."""
     delivered: bool = False
     corrected: bool = False
+    customer: str = ""
+    """To whom it went, if that was somebody whom a merge made part of this customer."""
 
 
 class Send(_Row):

@@ -19,7 +19,7 @@ from streams.decide.forwarding import Forwarding, Levels
 from streams.decide.partition import Partition
 from streams.decide.product_news import News
 from streams.decide.profiles import Profiles
-from streams.decide.records import Made
+from streams.decide.records import Made, Record
 from streams.decide.rules import BROADCAST
 from streams.decide.state import ERASED, NO_WAKE, STATE_VERSION, CustomerState, decode_state, encode_state, wake_of
 from streams.decide.state_cache import StateCache
@@ -130,6 +130,7 @@ class DecideTask(OrderedTask):
             "counts": self.counts.dump(),
             "hand_over": self.hand_over,
             "live_from": self._fold.fold.live_from,
+            "pauses": sorted(self._fold.fold.pauses),
             "customers": self._customers,
             "rearming": self._fold.telling.rearming,
             "news": self._fold.telling.news,
@@ -167,6 +168,7 @@ class DecideTask(OrderedTask):
         self.counts.load(extra["counts"])
         self.hand_over = extra["hand_over"]
         self._fold.fold.live_from = extra["live_from"]
+        self._fold.fold.pauses = frozenset((what, name, brand) for what, name, brand in extra.get("pauses", ()))
         if "customers" in extra:
             self._customers = extra["customers"]
         else:
@@ -361,10 +363,14 @@ class DecideTask(OrderedTask):
             key = decision["customer_id"].encode()
             if trigger is not None and self.hand_over and decision["decision_id"] not in quiet:
                 decision["handed_over"] = True
-                headers = trigger_headers(self.prefix, trigger)
-                value = _encoder.encode(trigger)
-                effects.records.append(Out(f"triggers.{decision['channel']}", self.partition, key, value, headers))
+                effects.records.append(self._trigger(f"triggers.{decision['channel']}", trigger))
             effects.records.append(Out("decisions", self.partition, key, _encoder.encode(decision)))
+
+    def _trigger(self, topic: str, trigger: Record) -> Out:
+        """A cancel may belong to a customer of another partition, whom a merge made part of one of this."""
+        customer = trigger["customer_id"]
+        place = partition_of(customer, self.partitions)
+        return Out(topic, place, customer.encode(), _encoder.encode(trigger), trigger_headers(self.prefix, trigger))
 
     def _collect_profiles(self, effects: Effects) -> None:
         """What shops may know, each change of it, and what they were told last."""
@@ -397,7 +403,7 @@ class DecideTask(OrderedTask):
             self.hand_over = data["hand_over"]
         elif data["kind"] == "live":
             self.hand_over = True
-            self._fold.fold.live_from = data["from"]
+        self._fold.fold.obey(data)
 
     def _count(self, event: Envelope, fate: str) -> None:
         if event.type in BROADCAST and partition_of(event.id, self.partitions) != self.partition:

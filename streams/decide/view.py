@@ -17,6 +17,7 @@ from streams.decide.facts import (
     products_bought,
 )
 from streams.decide.lifecycle import customer_facts
+from streams.decide.pauses import NOTHING, Pauses
 from streams.decide.rules import Brand, Item, Rules, RuleSet
 from streams.decide.state import DAY_MS, CustomerState, Purchase
 
@@ -28,6 +29,7 @@ class View(msgspec.Struct):
     now: int
     rules: RuleSet
     catalogue: Rules
+    pauses: Pauses = NOTHING
 
     def brand(self, brand: str) -> Brand | None:
         """The brand's rules; None: not published."""

@@ -19,6 +19,7 @@ NOBODY = frozenset(
         "intake-changelog",
         "shadow-progress",
         "forecasts",
+        "switch",
     }
 )
 """Topics in which no person is."""

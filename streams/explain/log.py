@@ -111,8 +111,8 @@ def _replayed(log: Log, customer: str, wanted: frozenset[str], at: int | None) -
 def _take(fold: Watched, event: Envelope, offset: int) -> None:
     if event.type != "control":
         fold.take(event, offset)
-    elif event.data["kind"] == "live":
-        fold.fold.live_from = event.data["from"]
+    else:
+        fold.fold.obey(event.data)
 
 
 def _begins(log: Log, partition: int) -> int | None:

@@ -10,7 +10,7 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.base import to_ms
-from schemas.catalog import ControlRecord, FeedContinue, KnownBrands, LiveMode, ReplayMode
+from schemas.catalog import ControlRecord, FeedContinue, KnownBrands, LiveMode, Pause, ReplayMode
 from schemas.envelope import Envelope
 from schemas.topics import INPUTS, MARK_KEY
 from streams import metrics
@@ -244,6 +244,16 @@ class IntakeTask:
                 if source not in self._by_marks:
                     self._newest.setdefault(source, from_ms)
             self._broadcast_mode({"kind": "live", "from": from_ms}, effects)
+
+        elif isinstance(order, Pause):
+            self._pass_on_pause(order, effects)
+
+    def _pass_on_pause(self, order: Pause, effects: Effects) -> None:
+        """To this partition's number alone: every intake partition has read it."""
+        data = order.model_dump(mode="json", include={"kind", "what", "name", "brand", "paused"})
+        name = f"control/{order.key}/{order.at.isoformat()}"
+        envelope = Envelope(id=name, type="control", source=CONTROL, customer=TO_ALL, at=0, eff=0, data=data)
+        effects.records.append(Out("customer-events", self.partition, TO_ALL.encode(), encode_envelope(envelope)))
 
     def _broadcast_mode(self, data: dict[str, Any], effects: Effects) -> None:
         name = f"control/{data['kind']}/{data.get('from', 0)}"

@@ -16,6 +16,7 @@ from schemas.topics import STAGES, TOPICS
 from streams.admin_client import connect
 from streams.campaign_store import published
 from streams.errors import CuepointError
+from streams.operate.pauses import stops
 from streams.replay.control import now, read_control
 from streams.security import client_options, describe_files
 from streams.settings import Settings
@@ -58,6 +59,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         return
     yield from _guarded("clock", lambda: _progress(settings))
     yield from _guarded("campaigns", lambda: _campaigns(settings))
+    yield from _guarded("paused", lambda: _paused(settings))
 
 
 def _guarded(area: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -150,6 +152,16 @@ def _progress(settings: Settings) -> Iterator[Finding]:
             yield Finding("stages", "warn", text, f"see its log, or start it: cuepoint worker {stage}")
         else:
             yield Finding("stages", "ok", f"{stage} reports")
+
+
+def _paused(settings: Settings) -> Iterator[Finding]:
+    for stop in stops(settings):
+        place = f"{stop.what} {stop.name}".strip()
+        of = f" of {stop.brand}" if stop.brand else ""
+        why = f": {stop.reason}" if stop.reason else ""
+        option = f" --brand {stop.brand}" if stop.brand else ""
+        text = f"{place}{of} is paused since {stop.since} by {stop.by}{why}"
+        yield Finding("paused", "warn", text, f"when it may go on: cuepoint resume {place}{option}")
 
 
 def _campaigns(settings: Settings) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from kafka.errors import KafkaError
 from schemas.decisions import Progress
 from schemas.quarantine import HEADER_REASON, HEADER_TOPIC
 from schemas.topics import MARK_KEY, STAGES
+from streams.operate.pauses import Stop, stops
 from streams.settings import Settings
 from streams.tools import POLL_MS, partitions_of, read_progress
 from streams.wire import END_OF_TIME, decode_mark
@@ -62,6 +63,8 @@ class View:
     """By outcome, over the last ten seconds."""
     quarantined: dict[tuple[str, str], int]
     """(topic, reason) -> records of the last hour."""
+    stops: tuple[Stop, ...] = ()
+    """What somebody has paused."""
 
 
 def look(client: KafkaConsumer, admin: KafkaAdminClient, settings: Settings, at_ms: int) -> View:
@@ -85,6 +88,7 @@ def look(client: KafkaConsumer, admin: KafkaAdminClient, settings: Settings, at_
         _watermarks(client, settings, at_ms),
         {outcome: count / (DECISIONS_WINDOW_MS / 1000) for outcome, count in sorted(decided.items())},
         dict(sorted(refused.items())),
+        tuple(stops(settings)),
     )
 
 

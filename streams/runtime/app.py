@@ -12,6 +12,7 @@ from faust import stores
 from schemas.topics import Stage
 from streams.runtime.faust_store import STORE_URL, TaskStore
 from streams.runtime.runtime import StageRuntime
+from streams.runtime.switch import Switch, has_switch
 from streams.runtime.transport import Transport, WakeSchema
 from streams.settings import INSTANCE_ENV, Settings
 from streams.task import Task
@@ -31,9 +32,21 @@ class StageApp(faust.App):  # type: ignore[misc]
         """Nothing on disk: Faust would make directories for tables of its own."""
 
     async def on_start(self) -> None:
-        """Start the heartbeat that ticks partitions."""
+        """Nothing begins before the switch is read; start the heartbeat that ticks partitions."""
+        runtime = self.runtime
+        runtime.paused = has_switch(runtime.stage.name)
         await super().on_start()
+        if runtime.paused:
+            switch = Switch(runtime.settings, runtime.stage.name, runtime.pause)
+            await switch.start()
+            self.add_future(self._follow(switch))
         self.add_future(self.runtime.heartbeat())
+
+    async def _follow(self, switch: Switch) -> None:
+        try:
+            await switch.follow()
+        except Exception as error:
+            self.runtime.fail(error)
 
     async def on_stop(self) -> None:
         """Running rounds end and producers close while the consumer still holds its partitions."""

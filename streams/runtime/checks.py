@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.topics import CATALOGUE, Stage
 from streams.errors import BrokerError
+from streams.runtime.switch import TOPIC, has_switch
 from streams.settings import Settings
 from streams.topics_admin import administering, partition_counts
 
@@ -12,8 +13,9 @@ def check_stage_topics(stage: Stage, settings: Settings) -> None:
     """Raise BrokerError when the broker cannot be reached, or a topic of the stage is missing or has another shape."""
     partitioned = {*stage.inputs, stage.changelog}
     written = {name for name, topic in CATALOGUE.items() if stage.name in topic.producers}
-    counts = partition_counts(settings, sorted(partitioned | written))
-    for name in sorted(partitioned | written):
+    beside = {TOPIC} if has_switch(stage.name) else set()
+    counts = partition_counts(settings, sorted(partitioned | written | beside))
+    for name in sorted(partitioned | written | beside):
         found = counts.get(settings.topic(name))
         if found is None:
             raise BrokerError(

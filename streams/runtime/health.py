@@ -55,6 +55,7 @@ class HealthServer:
             "ready": runtime.ready,
             "stage": runtime.stage.name,
             "rebalancing": runtime.rebalancing,
+            "paused": runtime.paused,
             "partitions": {str(number): partition.ready for number, partition in sorted(runtime.partitions.items())},
         }
         return web.json_response(body, status=200 if runtime.ready else 503)

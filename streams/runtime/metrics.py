@@ -47,6 +47,7 @@ RESTORE_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300),
 )
 RESTORE_RECORDS = Counter("cuepoint_restore_records", "Changelog records read in restores.", _STAGE)
+PAUSED = Gauge("cuepoint_paused", "1 while somebody has stopped the stage (cuepoint pause everything).", _STAGE)
 PARTITIONS_READY = Gauge("cuepoint_partitions_ready", "Partitions restored and at work on this worker.", _STAGE)
 PARTITIONS_ASSIGNED = Gauge("cuepoint_partitions_assigned", "Partitions assigned to this worker.", _STAGE)
 REBALANCES = Counter("cuepoint_rebalances", "Assignments received from the consumer group.", _STAGE)

@@ -74,6 +74,7 @@ class Partition:
         self.number = number
         self.ready = False
         self.halted = False
+        self.paused = False
         self.round_began: float | None = None
         self.inboxes = {topic: Inbox(stage.name, topic, number, settings.batch_records_max) for topic in stage.inputs}
         self._settings = settings
@@ -174,7 +175,7 @@ class Partition:
 
     def begin_round(self, failed: Callable[[BaseException], None]) -> None:
         """Start a round unless one is running, or the partition is not at work."""
-        if not self.ready or self.halted or self._round is not None or not self.due:
+        if not self.ready or self.halted or self.paused or self._round is not None or not self.due:
             return
         wait_s = 0.0 if self._unfinished else self._not_before - time.monotonic()
         if wait_s > 0:
@@ -196,7 +197,7 @@ class Partition:
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         if error is not None:
             failed(error)
-        elif self.ready and not self.halted and self.due:
+        elif self.ready and not (self.halted or self.paused) and self.due:
             self._reader.wake(self.number)
 
     async def _run_round(self) -> None:
@@ -258,7 +259,7 @@ class Partition:
             elif self._producer.offsets_due:
                 await self._producer.commit_offsets()
             self._unfinished = effects.more
-            if not effects.more or self.halted:
+            if not effects.more or self.halted or self.paused:
                 return
             await asyncio.sleep(0)
 

@@ -62,6 +62,7 @@ class StageRuntime:
         self.assigned_once = False
         self.rebalancing = True
         self.stopping = False
+        self.paused = False
         self.wakes: asyncio.Queue[int] = asyncio.Queue()
         self.transport: Transport | None = None
         self._make_task = make_task
@@ -98,8 +99,17 @@ class StageRuntime:
         """The agent got a wake."""
         self._woken_at.pop(number, None)
         partition = self.partitions.get(number)
-        if partition is not None:
+        if partition is not None and not self.paused:
             partition.begin_round(self.fail)
+
+    # -- called by the switch
+
+    def pause(self, paused: bool) -> None:
+        """Begin no round and read nothing, or go on. A round that is under way ends with its current transaction."""
+        self.paused = paused
+        for partition in self.partitions.values():
+            partition.paused = paused
+        self.wants_changed()
 
     # -- called by partitions (``partition.Reader``)
 
@@ -120,7 +130,7 @@ class StageRuntime:
         wanted = frozenset(
             (topic, number)
             for number, partition in self.partitions.items()
-            if partition.ready
+            if partition.ready and not self.paused
             for topic, inbox in partition.inboxes.items()
             if inbox.open
         )
@@ -237,7 +247,7 @@ class StageRuntime:
                 ready += 1
                 if time.monotonic() - self._woken_at.get(number, time.monotonic()) > WAKE_LOST_S:
                     del self._woken_at[number]
-                if partition.round_began is None and partition.due and not self.rebalancing:
+                if partition.round_began is None and partition.due and not (self.rebalancing or self.paused):
                     self.wake(number)
             metrics.PARTITIONS_READY.labels(self.stage.name).set(ready)
             stalled = self.stalled()
@@ -266,6 +276,7 @@ class StageRuntime:
 
     def _open(self, number: int) -> None:
         partition = Partition(self.settings, self.stage, number, self._make_task, self)
+        partition.paused = self.paused
         self.partitions[number] = partition
         self._spawn(number, partition.open())
 

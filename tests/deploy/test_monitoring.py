@@ -30,7 +30,7 @@ STANDS = f"600x{MINUTES}"
 _MARK = 'cuepoint_complete_until_timestamp_seconds{stage="decide",partition="0",source="%s"}'
 _READY = 'cuepoint_partitions_ready{stage="%s",instance="%s"}'
 _ALL_READY = {_READY % (stage, "a"): f"2x{MINUTES}" for stage in STAGES}
-
+_PAUSED = 'cuepoint_paused{stage="decide"}'
 CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "CuepointTargetDown": (
         {'up{job="cuepoint",instance="a"}': f"0x{MINUTES}"},
@@ -58,9 +58,14 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {"cuepoint_sink_snapshot_timestamp_seconds": STEADY},
     ),
     "CuepointPartitionStands": (
-        {'cuepoint_rounds_total{stage="decide",partition="1"}': STANDS},
-        {'cuepoint_rounds_total{stage="decide",partition="1"}': f"0+1x{MINUTES}"},
+        {'cuepoint_rounds_total{stage="decide",partition="1"}': STANDS, _PAUSED: f"0x{MINUTES}"},
+        {
+            'cuepoint_rounds_total{stage="decide",partition="1"}': STANDS,
+            'cuepoint_rounds_total{stage="intake",partition="1"}': f"0+1x{MINUTES}",
+            _PAUSED: f"1x{MINUTES}",
+        },
     ),
+    "CuepointPaused": ({_PAUSED: f"1x{MINUTES}"}, {_PAUSED: f"0x20 1x5 0x{MINUTES}"}),
     "CuepointUpstreamMissing": (
         {'cuepoint_upstream_tasks_missing{stage="decide",partition="1"}': f"1x{MINUTES}"},
         {'cuepoint_upstream_tasks_missing{stage="decide",partition="1"}': f"1x3 0x{MINUTES}"},

@@ -19,6 +19,7 @@ from streams.decide.gates.consent import consent
 from streams.decide.gates.content import content
 from streams.decide.gates.holdout import holdout
 from streams.decide.gates.lifecycle import lifecycle
+from streams.decide.gates.paused import paused
 from streams.decide.gates.products import products
 from streams.decide.gates.time_zone import time_zone
 from streams.decide.occasions.base import Verdict
@@ -48,12 +49,19 @@ class Standing(msgspec.Struct):
 
 
 def standing(view: View, campaign: Compiled, due: Episode, verdict: Verdict, channel: str | None = None) -> Standing:
-    """Ask condition, lifecycle, consent and reach, holdout, arm, content, products and zone, in this order, of an
-    episode whose ``verdict`` is to go.
+    """Ask pause, condition, lifecycle, consent and reach, holdout, arm, content, products and zone, in this order, of
+    an episode whose ``verdict`` is to go.
 
     ``channel``: already chosen, else the first that works.
     """
     result, brand = Standing([], verdict), due.brand
+    channels = campaign.campaign.channels if channel is None else [channel]
+    if view.pauses:
+        stopped, channels = paused(view.pauses, campaign, brand, channels)
+        if stopped is not None:
+            result.answers.append(stopped)
+            if result.reason:
+                return result
     if campaign.condition is not None:
         moment = Moment(view, campaign, brand, due.episode, due.step, verdict.items)
         result.answers.append(condition(campaign.condition, moment))
@@ -62,7 +70,6 @@ def standing(view: View, campaign: Compiled, due: Episode, verdict: Verdict, cha
     result.answers.append(lifecycle(view, campaign, brand))
     if result.reason:
         return result
-    channels = campaign.campaign.channels if channel is None else [channel]
     answer, result.channel = consent(view, campaign, brand, channels)
     result.answers.append(answer)
     if result.channel is not None:
