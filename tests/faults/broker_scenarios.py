@@ -100,15 +100,16 @@ def bounces_of_the_pipeline(ground: Ground) -> Figures:
         pipeline = Pipeline(fault_settings(broker, ground.prefix, ground.directory), workers=0, sink=False)
         pipeline.add("up", ["-m", "streams.cli", "up", "--workers", "2"])
         pipeline.add("sink", ["-m", "streams.cli", "sink"]).held_down = True
-        with pipeline, pipeline.feeding(retailer, allowed_ms=retailer.first_ms + step) as feed:
-            for place, kind in enumerate(BOUNCES, 1):
-                reached = retailer.first_ms + place * step - step // 2
-                pipeline.wait(lambda reached=reached: (pipeline.slowest_clock() or 0) > reached, "the clock moves")  # type: ignore[misc]
-                feed.allow(retailer.first_ms + (place + 1) * step)
-                bounce(broker, kind)
-        assert not pipeline.restarts, "cuepoint up itself gave up"
-        pipeline["up"].stop(timeout_s=60)
-        return figures(pipeline, retailer, [], compare(pipeline, retailer))
+        with pipeline:
+            with pipeline.feeding(retailer, allowed_ms=retailer.first_ms + step) as feed:
+                for place, kind in enumerate(BOUNCES, 1):
+                    reached = retailer.first_ms + place * step - step // 2
+                    pipeline.wait(lambda reached=reached: pipeline.slowest_clock() > reached, "the clock moves")  # type: ignore[misc]
+                    feed.allow(retailer.first_ms + (place + 1) * step)
+                    bounce(broker, kind)
+            assert not pipeline.restarts, "cuepoint up itself gave up"
+            pipeline["up"].stop(timeout_s=60)
+            return figures(pipeline, retailer, [], compare(pipeline, retailer))
 
 
 @scenario("leaders-die")
