@@ -18,7 +18,7 @@ STATE_VERSION = 4
 """Version 1 had no wake before it. Version 3 adds fields at the ends of rows: discounts, currencies and
 values of purchases, segments, what caps count by, regions, experiments, promises, receipt and reasons of returns, and
 what was done on the web; in older states they have their defaults. Version 4 has the public profile's timer among the
-timers, and beside the states what shops were told last."""
+timers, and beside the states what shops were told last; of what was sent it knows to whom, where that was another."""
 ERASED = "\x00erased"
 """``moved_to`` of who was erased: what names him goes to nobody. Such a state is in memory only."""
 NO_WAKE = b"\x80"

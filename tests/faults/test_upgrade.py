@@ -61,6 +61,7 @@ SINCE = {
     "CustomerState.consent_sources": 3,
     "CustomerState.confirmed": 3,
     "Link.parted": 4,
+    "Sent.customer": 4,
 }
 """Fields that came with a later version than the first."""
 LATER = 99

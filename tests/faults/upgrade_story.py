@@ -49,6 +49,9 @@ ERASED = "erased-one"
 CIRCLE = ("c-once", "c-twice")
 """The first was merged into the second, and then the second into the first."""
 
+REMINDED = "reminded"
+"""Was sent a reminder, and merged after it."""
+
 
 def campaigns() -> CampaignSet:
     """One campaign an occasion; slots of two hours, quiet nights, a cap."""
@@ -202,6 +205,9 @@ class Story:
         self.before.merged(START + 161 * DAY, *CIRCLE)
         self.before.merged(START + 162 * DAY, *reversed(CIRCLE))
         self.before.order(START + 165 * DAY, {"cup": 2}, "o-forwarded", customer_id=GONE)
+        self.before.profile(START + 17 * DAY, REMINDED)
+        self.before.cart(START + 187 * DAY + 8 * HOUR, {"mug": 1}, "k-reminded", customer_id=REMINDED)
+        self.before.merged(START + 188 * DAY + 8 * HOUR, REMINDED, CIRCLE[0])
         self.before.profile(START + 17 * DAY, ABSENT_TOO)
         self.during.merged(HELD_UP_FROM + 12 * HOUR, ABSENT_TOO, PRESENT)
         self.during.merged(HELD_UP_FROM + 10 * HOUR, ABSENT, SURVIVOR)
