@@ -49,6 +49,8 @@ class User:
     """Topics that it makes and deletes."""
     administers: bool = False
     """Makes topics and compares their settings."""
+    looks_at_groups: bool = False
+    """Sees how far every consumer group is, and who is in it."""
 
 
 def channel_user(channel: str) -> str:
@@ -94,7 +96,13 @@ def _operator() -> User:
     reads = dict.fromkeys([*_reads(OPERATOR), *compacted_inputs])
     writes = dict.fromkeys([*(topic.name for topic in ALL_INPUTS), *_writes(OPERATOR)])
     return User(
-        OPERATOR, "the command line cuepoint", tuple(reads), tuple(writes), (), ("shadow-seed",), administers=True
+        OPERATOR,
+        "the command line cuepoint",
+        tuple(reads),
+        tuple(writes),
+        transactional_ids=("shadow-seed",),
+        administers=True,
+        looks_at_groups=True,
     )
 
 
@@ -105,6 +113,16 @@ def _shadow() -> User:
     return User("shadow", "cuepoint shadow", tuple(reads), own, (SHADOW_STAGE.name,), ("shadow-",), creates=own)
 
 
+def _backup() -> User:
+    """It copies and rehearses all that stages and sink read and write, but for what goes to channels; a restore writes
+    a stage's state under the stage's own transactional id, so that nobody else writes it meanwhile."""
+    logs = [name for stage in STAGES.values() for name in stage.inputs]
+    reads = dict.fromkeys([*_reads("backup"), *logs, *_reads("sink")])
+    ids = tuple(f"{stage}-" for stage in STAGES)
+    writes = (*_writes("backup"), "control")
+    return User("backup", "cuepoint backup", tuple(reads), writes, (), ids, looks_at_groups=True)
+
+
 USERS: dict[str, User] = {
     user.name: user
     for user in (
@@ -112,6 +130,7 @@ USERS: dict[str, User] = {
         User("sink", "the DuckDB sink", _reads("sink")),
         _operator(),
         _shadow(),
+        _backup(),
         *_sources(),
         *map(_channel, CHANNELS),
     )
@@ -134,6 +153,7 @@ def rights(user: User, prefix: str) -> list[Right]:
     if user.administers:
         all_of_it: tuple[Operation, ...] = ("Create", "Delete", "Describe", "DescribeConfigs", "AlterConfigs")
         found.append(Right("topic", f"{prefix}.", all_of_it, prefixed=True))
+    if user.looks_at_groups:
         found.append(Right("group", f"{prefix}-", ("Describe",), prefixed=True))
     found += [Right("group", f"{prefix}-{group}", ("Read", "Describe")) for group in user.groups]
     found += [

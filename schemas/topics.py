@@ -90,6 +90,13 @@ ALL_INPUTS: tuple[Topic, ...] = (*INPUTS, *SINK_INPUTS)
 
 CHANNELS: tuple[str, ...] = ("email", "push", "sms", "onsite", "telesales", "print", "ads")
 
+
+def _changelog(stage: str) -> Topic:
+    """The state of a stage; tools look into it, and a restore fills it when it is empty."""
+    readers = (stage, "tools", "backup")
+    return Topic(f"{stage}-changelog", "state key", "(internal)", "cuepoint", (stage, "backup"), readers, "compact")
+
+
 INTERNAL: tuple[Topic, ...] = (
     Topic("identity-events", "identifier", "Envelope", "cuepoint", ("intake",), ("identity",)),
     Topic(
@@ -101,10 +108,10 @@ INTERNAL: tuple[Topic, ...] = (
         ("decide", "sink", "shadow", "tools"),
     ),
     Topic("capacity-candidates", "list", "Envelope", "cuepoint", ("decide",), ("capacity",)),
-    Topic("intake-changelog", "state key", "(internal)", "cuepoint", ("intake",), ("intake",), "compact"),
-    Topic("identity-changelog", "state key", "(internal)", "cuepoint", ("identity",), ("identity",), "compact"),
-    Topic("decide-changelog", "state key", "(internal)", "cuepoint", ("decide",), ("decide", "tools"), "compact"),
-    Topic("capacity-changelog", "state key", "(internal)", "cuepoint", ("capacity",), ("capacity",), "compact"),
+    _changelog("intake"),
+    _changelog("identity"),
+    _changelog("decide"),
+    _changelog("capacity"),
     Topic(
         "erasures",
         "keyed hash of an erased name",

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from streams.cli_analysts import forecasts, report, snapshot, sql
+from streams.cli_backup import backup
 from streams.cli_campaigns import campaigns
 from streams.cli_channels import channel
 from streams.cli_config import config
@@ -25,6 +26,7 @@ from streams.cli_pipeline import backtest, go_live, replay, sink, up, worker
 from streams.cli_platform import broker, topics
 from streams.cli_quarantine import quarantine
 from streams.cli_shadow import shadow
+from streams.cli_state import state
 from streams.errors import CuepointError
 
 
@@ -79,6 +81,8 @@ for command in (
     report,
     snapshot,
     forecasts,
+    backup,
+    state,
 ):
     main.add_command(command)
 

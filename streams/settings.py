@@ -82,6 +82,13 @@ class Settings(BaseModel):
         description="How long bytes of erased customers may stay in the sink's file and in snapshots before the file "
         "is rewritten, seconds.",
     )
+    backup_kept_days: int = Field(
+        14,
+        ge=1,
+        le=35,
+        description="Days that backups are kept; cuepoint backup create deletes older ones. They hold customers, also "
+        "erased ones, and are of no use beyond the retention of the logs.",
+    )
     web_host: str = Field("127.0.0.1", description="Address of /metrics, /healthz and /readyz.")
     web_port: int = Field(0, ge=0, le=65535, description="Port of /metrics, /healthz, /readyz; 0 takes a free one.")
     batch_records_max: int = Field(5_000, ge=1, description="Records a partition takes into one round.")

@@ -37,6 +37,7 @@ STATES = {
 def stores() -> str:
     """A row for each store: what it holds of a person, and the time after which nothing of it is left."""
     rewrite = Settings.model_fields["erasure_rewrite_s"].default
+    kept = Settings.model_fields["backup_kept_days"].default
     rows = [_row(topic) for topic in CATALOGUE.values()]
     rows += [
         (
@@ -54,6 +55,12 @@ def stores() -> str:
             "the memory of `cuepoint ingest http` (`state_dir/ingest.sqlite`)",
             "customer ids and hashes of orders and carts that vendors told of",
             f"at once when the vendor tells the erasure; else {KEPT_DAYS} days after the order's last word",
+        ),
+        (
+            "backups (`cuepoint backup create DIR`)",
+            "customers' states, links, messages that wait for a place; and as the DuckDB file",
+            f"with the backup: {kept} days after it was made (`backup_kept_days`), with the next `cuepoint backup "
+            "create` or `prune`; who is restored from one is erased again by the log",
         ),
         ("snapshots", "as the DuckDB file", "as its bytes: older snapshots are dropped when the file is rewritten"),
         (

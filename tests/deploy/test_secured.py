@@ -94,6 +94,9 @@ def test_the_pipeline_runs_with_a_user_for_each_stage_and_no_secret_is_told(
     mail = ChannelConsumer(settings_of(secured, "email-service", tmp_path), "email", Logged(), clock=logical_clock)
     with mail:
         assert mail.run(idle_s_max=20) == 4
+    keeper = settings_of(secured, "backup", tmp_path)
+    kit.succeed(keeper, "backup", "create", tmp_path / "backups")
+    assert "raw.decisions: the same, 4 rows" in kit.succeed(keeper, "backup", "rehearse", tmp_path / "backups")
     told += [
         kit.succeed(settings["decide"], "config", "show"),
         kit.succeed(settings["sink"], "config", "show", "--json"),
@@ -136,7 +139,7 @@ def _hold_no_secret(texts: list[str], broker: SecuredBroker) -> None:
         assert secret not in text
 
 
-@pytest.mark.parametrize("user", [*STAGES, "sink", "email-service", "shop"])
+@pytest.mark.parametrize("user", [*STAGES, "sink", "email-service", "shop", "backup"])
 def test_a_user_may_do_what_the_table_says_and_nothing_else(user: str, secured: SecuredBroker, tmp_path: Path) -> None:
     settings = settings_of(secured, user, tmp_path)
     with connect(settings) as admin:

@@ -113,6 +113,16 @@ class Pipeline:
         """What a worker has logged so far."""
         return (self.settings.state_dir / "log" / f"{stage}.log").read_text()
 
+    def stop(self) -> None:
+        """Stop all workers."""
+        for fleet in self._fleets:
+            fleet.stop()
+
+    def start_again(self) -> None:
+        """Start all stages after ``stop``."""
+        self._fleets = [Fleet(self.settings, stage_arguments(sink=False), self.restarts.append)]
+        self._fleets[0].__enter__()
+
     def start(self, stage: str) -> None:
         """Start a worker again that has ended with a sentence."""
         for fleet in self._fleets:
