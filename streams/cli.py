@@ -24,6 +24,7 @@ from streams.cli_pause import pause, paused, resume
 from streams.cli_pipeline import backtest, go_live, replay, sink, up, worker
 from streams.cli_platform import broker, topics
 from streams.cli_quarantine import quarantine
+from streams.cli_repartition import repartition
 from streams.cli_shadow import shadow
 from streams.errors import CuepointError
 
@@ -79,6 +80,7 @@ for command in (
     report,
     snapshot,
     forecasts,
+    repartition,
 ):
     main.add_command(command)
 
