@@ -25,6 +25,7 @@ from streams.cli_pause import pause, paused, resume
 from streams.cli_pipeline import backtest, go_live, replay, sink, up, worker
 from streams.cli_platform import broker, topics
 from streams.cli_quarantine import quarantine
+from streams.cli_repartition import repartition
 from streams.cli_shadow import shadow
 from streams.cli_state import state
 from streams.errors import CuepointError
@@ -83,6 +84,7 @@ for command in (
     forecasts,
     backup,
     state,
+    repartition,
 ):
     main.add_command(command)
 

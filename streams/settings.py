@@ -47,7 +47,9 @@ class Settings(BaseModel):
     sasl_username: str = Field("", description="User for SASL PLAIN and SCRAM.")
     sasl_password_file: str = Field("", description="File that holds the password of sasl_username.")
     topic_prefix: str = Field("cuepoint", pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", description="Prefix of every topic.")
-    partitions: int = Field(8, ge=1, le=256, description="Partitions of every partitioned topic. Chosen once.")
+    partitions: int = Field(
+        8, ge=1, le=256, description="Partitions of every partitioned topic. Only cuepoint repartition changes it."
+    )
     replication: int = Field(1, ge=1, le=7, description="Replication factor of topics that Cuepoint creates.")
     min_insync_replicas: int = Field(
         0,

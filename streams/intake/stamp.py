@@ -6,6 +6,8 @@ from streams.task import Record
 
 REPLAY_HEADER = "cuepoint-replay"
 """Header of replayed records and marks: ``<arrived> <complete until>``, both in milliseconds since the epoch."""
+ARRIVED_HEADER = "cuepoint-arrived"
+"""Header of a live record that was moved to other partitions before it was read: when it first came, milliseconds."""
 FUTURE_MS_MAX = 86_400_000
 """How far an event may lie ahead of its arrival; beyond it, it is quarantined (``in_the_future``)."""
 PLANNED_MS_MAX = 366 * 86_400_000
@@ -24,6 +26,19 @@ def replay_times(record: Record) -> tuple[int, int] | None:
             arrived, _, until = value.partition(b" ")
             return int(arrived), int(until)
     return None
+
+
+def arrived_header(arrived: int) -> tuple[str, bytes]:
+    """The header of a record that is moved (``streams.repartition``)."""
+    return (ARRIVED_HEADER, b"%d" % arrived)
+
+
+def arrived_at(record: Record) -> int:
+    """When a live record arrived: as the broker says, or earlier, when it was moved since."""
+    for name, value in record.headers:
+        if name == ARRIVED_HEADER and value.isdigit():
+            return min(int(value), record.timestamp_ms)
+    return record.timestamp_ms
 
 
 def effective(at: int, until: int) -> int:

@@ -19,7 +19,7 @@ from streams.intake.admit import Admission
 from streams.intake.feed_limit import FeedLimit
 from streams.intake.quarantine import quarantine_record
 from streams.intake.route import TO_ALL
-from streams.intake.stamp import replay_times
+from streams.intake.stamp import arrived_at, replay_times
 from streams.intake.validate import Rejection
 from streams.ordered import POSITION_KEY, mark_records
 from streams.progress import BEGINNING, TELL_MS, Counts, progress_record
@@ -168,7 +168,8 @@ class IntakeTask:
         replayed = None
         arrived, until = record.timestamp_ms, BEGINNING
         if self._mode == "live":
-            until = self._live_until(source, record)
+            arrived = arrived_at(record)
+            until = self._live_until(source, record, arrived)
         elif (replayed := replay_times(record)) is not None:
             arrived, until = replayed
         if until > self._until[source]:
@@ -192,12 +193,12 @@ class IntakeTask:
         for topic, envelope in result:
             self._send(effects, topic, envelope)
 
-    def _live_until(self, source: str, record: Record) -> int:
+    def _live_until(self, source: str, record: Record, arrived: int) -> int:
         if source in self._by_marks:
             said = replay_times(record)
             return BEGINNING if said is None else said[1]
-        self._newest[source] = max(record.timestamp_ms, self._newest.get(source, record.timestamp_ms))
-        return record.timestamp_ms - self._lateness[source]
+        self._newest[source] = max(arrived, self._newest.get(source, arrived))
+        return arrived - self._lateness[source]
 
     def _send(self, effects: Effects, topic: str, envelope: Envelope) -> None:
         value, customer = encode_envelope(envelope), envelope.customer

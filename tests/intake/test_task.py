@@ -10,11 +10,11 @@ from schemas.base import from_ms, rfc3339
 from schemas.catalog import LiveMode, ReplayMode
 from schemas.quarantine import QUARANTINE_PREFIX_BYTES
 from schemas.topics import MARK_KEY, RECORD_BYTES_MAX_INPUT
-from streams.intake.stamp import REPLAY_HEADER, replay_header
+from streams.intake.stamp import REPLAY_HEADER, arrived_at, arrived_header, replay_header
 from streams.intake.task import ALIGN_AHEAD_MS, INBOX_MAX, SOURCES, IntakeTask
 from streams.progress import BEGINNING
 from streams.table import MemoryTable
-from streams.task import Effects, Out
+from streams.task import Effects, Out, Record
 from streams.wire import decode_envelope
 from tests.intake.kit import (
     ALL,
@@ -299,3 +299,11 @@ def test_live_marks_say_when_the_newest_record_arrived_also_after_a_restart() ->
 def test_a_replay_says_of_no_source_when_its_newest_record_arrived() -> None:
     feed = Feed()
     assert marks(give(started(feed, REPLAY), *feed.marks(NOON)))[0].newest == {}
+
+
+def test_live_a_record_that_was_moved_counts_as_of_its_first_arrival() -> None:
+    came = NOON - 3_600_000
+    record = Record("orders", 0, 0, NOON, b"k", b"", (arrived_header(came),))
+    assert arrived_at(record) == came
+    assert arrived_at(record._replace(timestamp_ms=came - 1)) == came - 1, "never later than the broker says"
+    assert arrived_at(record._replace(headers=(("cuepoint-arrived", b"soon"),))) == NOON

@@ -6,6 +6,7 @@ other messages (slot, caps) is asked at the release (``streams.decide.slots``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -55,7 +56,7 @@ def standing(view: View, campaign: Compiled, due: Episode, verdict: Verdict, cha
     ``channel``: already chosen, else the first that works.
     """
     result, brand = Standing([], verdict), due.brand
-    channels = campaign.campaign.channels if channel is None else [channel]
+    channels: Sequence[str] = campaign.campaign.channels if channel is None else [channel]
     if view.pauses:
         stopped, channels = paused(view.pauses, campaign, brand, channels)
         if stopped is not None:
