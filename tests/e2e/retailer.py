@@ -28,10 +28,10 @@ OTHER_BRAND = "corner-shop"
 """A brand whose rules name no time zone."""
 NOT_HERE = {
     *("before_go_live", "campaign_withdrawn", "brand_rules_missing", "source_waits", "source_stale"),
-    "consent_unconfirmed",
+    *("consent_unconfirmed", "campaign_paused", "channel_paused"),
 }
-"""Reasons that no replay of files can give: no file withdraws a campaign, a brand without rules is refused, all
-sources hold the clock, and no brand here asks for double opt-in."""
+"""Reasons that no replay of files can give: no file withdraws or pauses a campaign, a brand without rules is refused,
+all sources hold the clock, and no brand here asks for double opt-in."""
 TOO_RARE_HERE = {
     *("segment_changed", "replenishment", "back_in_stock", "anniversary", "calendar"),
     "ghost",

@@ -41,8 +41,11 @@ settings.register_profile("hunt", settings.get_profile("ci"), max_examples=max(W
 PROFILE = settings.get_profile("hunt" if WANTED else "ci")
 FEWER = settings(PROFILE, max_examples=max(PROFILE.max_examples // 4, 1))
 
-NOT_IN_A_BACKTEST = {"campaign_withdrawn", "before_go_live", "source_waits", "source_stale"}
-"""Reasons that need a campaign to go while the run is on, or a pipeline that goes live."""
+NOT_IN_A_BACKTEST = {
+    *("campaign_withdrawn", "before_go_live", "source_waits", "source_stale"),
+    *("campaign_paused", "channel_paused"),
+}
+"""Reasons that need a campaign to go or to pause while the run is on, or a pipeline that goes live."""
 
 
 def core(case: Case) -> Outcomes:
