@@ -19,13 +19,16 @@ from streams.security import client_options
 from streams.settings import Settings
 
 CONNECT_TIMEOUT_S = 5.0
+"""For a connection to one address, and for one attempt to be known there. A refusal is told after it."""
+ANSWER_TIMEOUT_S = 15.0
+"""For all attempts: a busy broker takes seconds to shake hands, or to refuse a user."""
 REQUEST_TIMEOUT_S = 30.0
 START_ONE = "start one (cuepoint broker start) or set CUEPOINT_BOOTSTRAP_SERVERS to its host:port"
 
 _log_lock = threading.Lock()
 
 
-def connect(broker: Settings | str, timeout_s: float = CONNECT_TIMEOUT_S) -> KafkaAdminClient:
+def connect(broker: Settings | str, timeout_s: float = ANSWER_TIMEOUT_S) -> KafkaAdminClient:
     """An admin client (also a context manager) of a broker that was seen to answer.
 
     ``broker``: settings, or the address of one that asks for no security. Raises BrokerError with one sentence, and
@@ -48,23 +51,27 @@ def connect(broker: Settings | str, timeout_s: float = CONNECT_TIMEOUT_S) -> Kaf
         return clients[0]
 
     with _quiet_client_log() as logged:
-        try:
-            admin = KafkaAdminClient(
-                bootstrap_servers=usable,
-                bootstrap_timeout_ms=max(500, int((deadline - time.monotonic()) * 1000)),
-                request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
-                kafka_client=remember,
-                **security,
-            )
-        except KafkaError as error:
-            _close_half_open(clients)
-            if refused := logged.refusal():
-                raise BrokerError(_refused(settings, usable, refused)) from error
-            raise BrokerUnavailableError(
-                f"What listens at {', '.join(usable)} does not answer as a Kafka broker ({reason(error)}): another "
-                f"program, a controller's port, or a port that wants other security than security_protocol = "
-                f"{settings.security_protocol}; {START_ONE}."
-            ) from error
+        while True:
+            remaining = deadline - time.monotonic()
+            try:
+                admin = KafkaAdminClient(
+                    bootstrap_servers=usable,
+                    bootstrap_timeout_ms=int(max(0.5, min(CONNECT_TIMEOUT_S, remaining)) * 1000),
+                    request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
+                    kafka_client=remember,
+                    **security,
+                )
+                break
+            except KafkaError as error:
+                _close_half_open(clients)
+                if refused := logged.refusal():
+                    raise BrokerError(_refused(settings, usable, refused)) from error
+                if time.monotonic() >= deadline:
+                    raise BrokerUnavailableError(
+                        f"What listens at {', '.join(usable)} does not answer as a Kafka broker ({reason(error)}): "
+                        "another program, a controller's port, or a port that wants other security than "
+                        f"security_protocol = {settings.security_protocol}; {START_ONE}."
+                    ) from error
         try:
             _check_advertised(clients[0], usable, deadline)
         except BrokerError:
@@ -94,7 +101,7 @@ def _addresses(bootstrap_servers: str) -> list[tuple[str, int]]:
 def _problem(address: tuple[str, int], deadline: float) -> str | None:
     """Why no connection can be made to this address, as the end of a sentence; None when it can."""
     try:
-        socket.create_connection(address, timeout=max(0.2, deadline - time.monotonic())).close()
+        socket.create_connection(address, timeout=min(CONNECT_TIMEOUT_S, max(0.2, deadline - time.monotonic()))).close()
     except socket.gaierror:
         return "has a host name that is not known"
     except ConnectionRefusedError:
@@ -120,7 +127,8 @@ def _check_advertised(client: KafkaNetClient, bootstrap: list[str], deadline: fl
 
 def _close_half_open(clients: list[KafkaNetClient]) -> None:
     """The admin client's constructor leaves its thread running when it fails."""
-    for client in clients:
+    while clients:
+        client = clients.pop()
         network = client._manager._net
         client.close()
         network.stop()

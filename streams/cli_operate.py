@@ -15,7 +15,6 @@ from rich.text import Text
 
 from schemas.base import rfc3339, to_ms
 from streams.cli_common import settings
-from streams.cli_pause import words
 from streams.operate.doctor import examine
 from streams.operate.look import View, look
 from streams.replay.control import now
@@ -66,7 +65,7 @@ def doctor(as_json: bool) -> None:
 def _lines(view: View) -> Iterator[str]:
     yield f"cuepoint at {rfc3339(view.at_ms)}"
     for stop in view.stops:
-        yield f"PAUSED: {words(stop)} since {stop.since}, by {stop.by} {stop.reason}".rstrip()
+        yield f"PAUSED: {stop.words} since {stop.since}, by {stop.by} {stop.reason}".rstrip()
     yield ""
     columns = ("stage", "tasks", "lag", "clock age", "waiting", "customers", "timers", "never reported")
     yield text_table(

@@ -12,10 +12,11 @@ import click
 
 from schemas.topics import CHANNELS
 from streams.cli_common import settings
-from streams.operate.pauses import Said, Stop, stops, switch
+from streams.operate.pauses import Said, stops, switch
 from streams.operate.pauses import pause as set_pause
 from streams.replay.control import now
 from streams.text_table import text_table
+from streams.tools import consumer
 
 BRAND = click.option("--brand", help="Of this brand only.")
 
@@ -52,8 +53,7 @@ def pause_campaign(campaign: str, brand: str | None, by: str, reason: str) -> No
     Those that come due until it goes on are suppressed (campaign_paused) and do not come later. What channels have been
     given already is not taken back.
     """
-    set_pause(settings(), "campaign", campaign, brand, True, Said(now(), by, reason))
-    click.echo(f"campaign {campaign} is paused; go on with: cuepoint resume campaign {campaign}{_of(brand)}")
+    _set("campaign", campaign, brand, True, by, reason)
 
 
 @pause.command("channel")
@@ -66,8 +66,7 @@ def pause_channel(channel: str, brand: str | None, by: str, reason: str) -> None
     Campaigns with another channel use that; of the others what comes due until it goes on is suppressed
     (channel_paused) and does not come later.
     """
-    set_pause(settings(), "channel", channel, brand, True, Said(now(), by, reason))
-    click.echo(f"channel {channel} is paused; go on with: cuepoint resume channel {channel}{_of(brand)}")
+    _set("channel", channel, brand, True, by, reason)
 
 
 @click.group()
@@ -89,8 +88,7 @@ def resume_everything(by: str, reason: str) -> None:
 @_by_and_reason
 def resume_campaign(campaign: str, brand: str | None, by: str, reason: str) -> None:
     """Let the messages of a CAMPAIGN go again."""
-    set_pause(settings(), "campaign", campaign, brand, False, Said(now(), by, reason))
-    click.echo(f"campaign {campaign} goes on")
+    _set("campaign", campaign, brand, False, by, reason)
 
 
 @resume.command("channel")
@@ -99,29 +97,26 @@ def resume_campaign(campaign: str, brand: str | None, by: str, reason: str) -> N
 @_by_and_reason
 def resume_channel(channel: str, brand: str | None, by: str, reason: str) -> None:
     """Let the messages on a CHANNEL go again."""
-    set_pause(settings(), "channel", channel, brand, False, Said(now(), by, reason))
-    click.echo(f"channel {channel} goes on")
+    _set("channel", channel, brand, False, by, reason)
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each.")
 def paused(as_json: bool) -> None:
     """Show what is paused, since when, by whom and why."""
-    found = stops(settings())
+    config = settings()
+    with consumer(config) as client:
+        found = stops(client, config)
     if as_json:
         for stop in found:
             click.echo(json.dumps(asdict(stop)))
     elif not found:
         click.echo("nothing is paused")
     else:
-        rows = ((words(stop), stop.since, stop.by, stop.reason) for stop in found)
+        rows = ((stop.words, stop.since, stop.by, stop.reason) for stop in found)
         click.echo(text_table(("paused", "since", "by", "why"), rows))
 
 
-def words(stop: Stop) -> str:
-    """``everything``, ``campaign welcome``, ``channel email of acme``."""
-    return f"{stop.what} {stop.name}".strip() + (f" of {stop.brand}" if stop.brand else "")
-
-
-def _of(brand: str | None) -> str:
-    return f" --brand {brand}" if brand else ""
+def _set(what: str, name: str, brand: str | None, paused: bool, by: str, reason: str) -> None:
+    stop = set_pause(settings(), what, name, brand, paused, Said(now(), by, reason))
+    click.echo(f"{stop.words} is paused; go on with: {stop.resume}" if paused else f"{stop.words} goes on")

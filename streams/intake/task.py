@@ -245,7 +245,6 @@ class IntakeTask:
                 if source not in self._by_marks:
                     self._newest.setdefault(source, from_ms)
             self._broadcast_mode({"kind": "live", "from": from_ms}, effects)
-
         elif isinstance(order, Pause):
             self._pass_on_pause(order, effects)
 

@@ -155,13 +155,12 @@ def _progress(settings: Settings) -> Iterator[Finding]:
 
 
 def _paused(settings: Settings) -> Iterator[Finding]:
-    for stop in stops(settings):
-        place = f"{stop.what} {stop.name}".strip()
-        of = f" of {stop.brand}" if stop.brand else ""
+    with consumer(settings) as client:
+        found = stops(client, settings)
+    for stop in found:
         why = f": {stop.reason}" if stop.reason else ""
-        option = f" --brand {stop.brand}" if stop.brand else ""
-        text = f"{place}{of} is paused since {stop.since} by {stop.by}{why}"
-        yield Finding("paused", "warn", text, f"when it may go on: cuepoint resume {place}{option}")
+        text = f"{stop.words} is paused since {stop.since} by {stop.by}{why}"
+        yield Finding("paused", "warn", text, f"when it may go on: {stop.resume}")
 
 
 def _campaigns(settings: Settings) -> Iterator[Finding]:

@@ -88,7 +88,7 @@ def look(client: KafkaConsumer, admin: KafkaAdminClient, settings: Settings, at_
         _watermarks(client, settings, at_ms),
         {outcome: count / (DECISIONS_WINDOW_MS / 1000) for outcome, count in sorted(decided.items())},
         dict(sorted(refused.items())),
-        tuple(stops(settings)),
+        tuple(stops(client, settings)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from kafka import KafkaConsumer
 from pydantic import BaseModel, TypeAdapter
 
 from schemas.base import to_ms
@@ -20,7 +21,12 @@ WAIT_S = 0.2
 def read_control(settings: Settings) -> dict[str, object]:
     """The control records in force, by key: ``mode``, ``brands``, ``replayed``."""
     with consumer(settings) as client:
-        latest = latest_values(client, settings, "control")
+        return control_records(client, settings)
+
+
+def control_records(client: KafkaConsumer, settings: Settings) -> dict[str, object]:
+    """The same, with a client that is there."""
+    latest = latest_values(client, settings, "control")
     return {
         key.decode(): _records.validate_json(value)
         for (partition, key), value in sorted(latest.items())

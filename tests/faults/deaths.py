@@ -20,7 +20,7 @@ STEP_MS = 12 * HOUR
 LATENESS_MS = DAY
 """How far the clocks of a replay are behind what was fed: the tills' lateness."""
 
-LATE_PASS = 60
+LATE_PASS = 20
 IDLE_S = 2.0
 AT_WORK = ("partitions assigned", "sink started")
 """Log lines of processes that have started."""
