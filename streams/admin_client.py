@@ -20,24 +20,27 @@ from streams.settings import Settings
 
 CONNECT_TIMEOUT_S = 5.0
 """For a connection to one address, and for one attempt to be known there. A refusal is told after it."""
-ANSWER_TIMEOUT_S = 15.0
-"""For all attempts: a busy broker takes seconds to shake hands, or to refuse a user."""
+SECURED_TIMEOUT_S = 15.0
+"""For all attempts where hands are shaken (TLS, SASL): a busy broker takes seconds for that, or to refuse a user."""
 REQUEST_TIMEOUT_S = 30.0
 START_ONE = "start one (cuepoint broker start) or set CUEPOINT_BOOTSTRAP_SERVERS to its host:port"
 
 _log_lock = threading.Lock()
 
 
-def connect(broker: Settings | str, timeout_s: float = ANSWER_TIMEOUT_S) -> KafkaAdminClient:
+def connect(broker: Settings | str, timeout_s: float | None = None) -> KafkaAdminClient:
     """An admin client (also a context manager) of a broker that was seen to answer.
 
     ``broker``: settings, or the address of one that asks for no security. Raises BrokerError with one sentence, and
     logs nothing, when an address has no valid form or the broker refuses user or certificate; BrokerUnavailableError
-    when within about ``timeout_s`` a host name is unknown, nothing listens or answers, what answers is no Kafka broker,
-    or the broker tells clients to go to an address that cannot be reached.
+    when within about ``timeout_s`` (by default CONNECT_TIMEOUT_S, of a secured broker SECURED_TIMEOUT_S) a host name is
+    unknown, nothing listens or answers, what answers is no Kafka broker, or the broker tells clients to go to an
+    address that cannot be reached.
     """
-    deadline = time.monotonic() + timeout_s
     settings = broker if isinstance(broker, Settings) else Settings(bootstrap_servers=broker)
+    if timeout_s is None:
+        timeout_s = CONNECT_TIMEOUT_S if settings.security_protocol == "PLAINTEXT" else SECURED_TIMEOUT_S
+    deadline = time.monotonic() + timeout_s
     bootstrap_servers, security = settings.bootstrap_servers, client_options(settings)
     problems = {address: _problem(address, deadline) for address in _addresses(bootstrap_servers)}
     usable = [f"{host}:{port}" for (host, port), problem in problems.items() if problem is None]

@@ -35,7 +35,8 @@ class Storm:
 
 
 def run_storm(broker: LocalBroker, prefix: str, directory: Path, families: int, *, sink: bool) -> Storm:
-    """Everybody merges on one day, while first the one decide worker is away, and then the others die."""
+    """Everybody merges on one day, while first the one decide worker is away, then the others die, and then the one
+    again, in the middle of what it owed."""
     random, kills = Random(SEED), []
     retailer = storm(directory, families)
     pipeline = Pipeline(fault_settings(broker, prefix, directory, session_timeout_s=30.0), sink=sink)
@@ -54,7 +55,15 @@ def run_storm(broker: LocalBroker, prefix: str, directory: Path, families: int, 
             waited = waiting(pipeline)
             for name in ("decide-0", "identity-0", "identity-1"):
                 kill(name)
-            pipeline["decide-1"].start()
+            owing = pipeline["decide-1"]
+            owing.start(CUEPOINT_FAILPOINTS="after_outputs")
+
+            def has_died_again() -> bool:
+                pipeline.watch(but=[owing.name])
+                return owing.code == EXIT_CODE
+
+            pipeline.wait(has_died_again, "decide-1 dies in the transaction that sends the states", watch=False)
+            kills.append(Kill.of(owing))
             decide = pipeline.of("decide")
             for _ in range(FURTHER_KILLS):
                 pipeline.wait(lambda: all(worker.ready_partitions() for worker in decide), "decide is back")
