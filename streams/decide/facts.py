@@ -132,6 +132,26 @@ def kept_value(purchase: Purchase, matched: Matched) -> int:
     return value
 
 
+def kept_values(state: CustomerState, brand: str) -> list[int]:
+    """``kept_value`` of each of ``kept_purchases``. That of a purchase of which nothing came back is remembered with
+    its lines, which are replaced and never changed."""
+    matched = matched_returns(state, brand)
+    returned, values = {purchase for purchase, _ in matched}, []
+    known: dict[str, tuple[list[Line], int]] = state.remembered.get(("worth", brand), {})
+    worth: dict[str, tuple[list[Line], int]] = {}
+    for purchase in kept_purchases(state, brand):
+        if purchase.id in returned or not purchase.lines:
+            values.append(kept_value(purchase, matched))
+            continue
+        last = known.get(purchase.id)
+        if last is None or last[0] is not purchase.lines:
+            last = purchase.lines, kept_value(purchase, matched)
+        worth[purchase.id] = last
+        values.append(last[1])
+    state.remembered["worth", brand] = worth
+    return values
+
+
 def kept_purchases(state: CustomerState, brand: str) -> list[Purchase]:
     """The brand's kept purchases, oldest first (by time, then id)."""
     derived, key = state.derived, f"kept {brand}"

@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from schemas.lifecycle import LifecycleRules, RfmRules, Segment, Stage
-from streams.decide.facts import kept_value
+from streams.decide.facts import kept_values
 from streams.decide.rhythm import late_after, usual_interval
 from streams.decide.rules import Brand, minor
 from streams.decide.state import DAY_MS, Profile
@@ -59,8 +59,9 @@ def trade(view: View, brand: Brand) -> Trade:
     name, currency = brand.rules.brand, brand.rules.currency
     derived, key = view.state.derived, f"trade {name} {currency}"
     if key not in derived:
-        kept, matched = view.kept(name), view.matched(name)
-        worth = [(kept_value(purchase, matched), purchase.currency or currency) for purchase in kept]
+        kept = view.kept(name)
+        values = kept_values(view.state, name)
+        worth = [(value, purchase.currency or currency) for value, purchase in zip(values, kept, strict=True)]
         sums = {
             each: list(accumulate([value if each == of else 0 for value, of in worth], initial=0))
             for each in sorted({of for _, of in worth})

@@ -196,6 +196,7 @@ class Rules:
         self._items: dict[tuple[str, str], tuple[list[int], list[Item], list[str]]] = {}
         """(brand, product) -> times, versions, event ids."""
         self._lasting: dict[str, set[str]] = {}
+        self._with_accessories: dict[str, set[str]] = {}
         self.forgotten: list[tuple[str, str, int]] = []
         """(brand, product, time) of versions no longer kept, since it was last emptied."""
 
@@ -238,6 +239,10 @@ class Rules:
     def lasting(self, brand: str) -> Set[str]:
         """The products of which a version has said after how many days they are usually bought again. It only grows."""
         return self._lasting.get(brand, _NOTHING)
+
+    def with_accessories(self, brand: str) -> Set[str]:
+        """The products of which a version has named accessories. It only grows."""
+        return self._with_accessories.get(brand, _NOTHING)
 
     def has_changed(self, brand: str, product: str, since: int) -> bool:
         """Whether there is a version of a product after a moment, in force already or not."""
@@ -283,6 +288,8 @@ class Rules:
         ids.append(event.id)
         if item.usual_days is not None:
             self._lasting.setdefault(event.brand, set()).add(item.product)
+        if item.accessories:
+            self._with_accessories.setdefault(event.brand, set()).add(item.product)
         if len(times) > VERSIONS_MAX:
             out = next((i for i in range(1, len(items)) if items[i] == items[i - 1]), 0)
             if times[out] not in times[max(out - 1, 0) : out] + times[out + 1 : out + 2]:

@@ -361,6 +361,15 @@ class CustomerState(_Row, dict=True):
         self.__dict__.pop("_derived", None)
 
     @property
+    def remembered(self) -> dict[Any, Any]:
+        """What was computed, with that which it was computed from: it holds as long as that is the same, also when
+        purchases or returns have changed. Never encoded, as ``derived``."""
+        known: dict[Any, Any] | None = self.__dict__.get("_remembered")
+        if known is None:
+            known = self.__dict__["_remembered"] = {}
+        return known
+
+    @property
     def reserved(self) -> frozenset[str]:
         """Decision ids of messages that have a place in the ledger and are not sent yet."""
         return frozenset(listed.decision for listed in self.listed.values()) if self.listed else _NONE

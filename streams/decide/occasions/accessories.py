@@ -8,15 +8,16 @@ from streams.decide.view import View
 
 def fitting(view: View, brand: str, purchase: Purchase) -> str | None:
     """The best accessory: of the kept lines by value, the first that is available and that the customer lacks."""
-    matched = view.matched(brand)
+    matched, promising = view.matched(brand), view.catalogue.with_accessories(brand)
     worth: dict[str, int] = {}
     for line in purchase.lines:
-        kept = line.qty - matched.get((purchase.id, line.line), 0)
-        if kept > 0:
-            worth[line.product] = worth.get(line.product, 0) + kept * line.price
-    known = [(-value, product, item) for product, value in worth.items() if (item := view.item(brand, product))]
-    for _, _, item in sorted(row for row in known if row[2].accessories):
-        for accessory in item.accessories:
+        if line.product in promising:
+            kept = line.qty - matched.get((purchase.id, line.line), 0)
+            if kept > 0:
+                worth[line.product] = worth.get(line.product, 0) + kept * line.price
+    for product in sorted(worth, key=lambda product: (-worth[product], product)):
+        item = view.item(brand, product)
+        for accessory in () if item is None else item.accessories:
             fits = view.item(brand, accessory)
             if fits is not None and fits.available and accessory not in view.products_bought(brand):
                 return accessory

@@ -13,7 +13,6 @@ returns, till receipts, catalogue.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Set
 from itertools import pairwise
 from typing import NamedTuple
@@ -114,15 +113,15 @@ class _Group(NamedTuple):
 
 
 def _needs(view: View, campaign: Compiled, brand: str, episode: str = "") -> Iterator[_Need]:
-    """What the customer buys again, by group; of all that, or at most what an episode may be about."""
+    """What the customer buys again, by group; of all that, or of what the episode is about."""
     options, horizon = campaign.options, view.now - LINES_KEPT_MS
     groups = _groups(view, campaign, brand)
-    for group in [groups[episode]] if episode in groups else groups.values():
+    wanted = groups.values() if not episode else [groups[episode]] if episode in groups else []
+    for group in wanted:
         if group.bought[0][0] < horizon:
-            left = [bought for bought in group.bought if bought[0] >= horizon]
-            if not left:
+            if group.bought[-1][0] < horizon:
                 continue
-            group = _grouped(left)
+            group = _grouped([bought for bought in group.bought if bought[0] >= horizon])
         at, _, product = group.days[-1]
         if group.intervals >= options.min_intervals:
             interval = group.median
@@ -144,18 +143,29 @@ def _groups(view: View, campaign: Compiled, brand: str) -> dict[str, _Group]:
         return _group_by(view, brand, bought, options.by)
     derived, key = view.state.derived, ("bought again", brand, options.min_intervals, len(lasting))
     if key not in derived:
-        wanted = _needed(view, brand, options.min_intervals, lasting)
-        bought = [each for each in _bought(view, brand) if each[2] in wanted] if wanted else []
-        derived[key] = _group_by(view, brand, bought, options.by)
+        derived[key] = _products_bought_again(view, brand, options.min_intervals, lasting)
     found: dict[str, _Group] = derived[key]
     return found
 
 
-def _needed(view: View, brand: str, least: int, lasting: Set[str]) -> set[str]:
-    """The products that may be a need. Most are bought once: too few purchases for an interval of their own, and none
-    in the catalogue."""
-    bought = Counter([line.product for purchase in view.kept(brand) for line in purchase.lines])
-    return {product for product, times in bought.items() if times > least or product in lasting}
+def _products_bought_again(view: View, brand: str, least: int, lasting: Set[str]) -> dict[str, _Group]:
+    """The groups of products that may be a need. Most are bought once: too few purchases for an interval of their own,
+    and none in the catalogue. Purchases too old to count now never count again."""
+    matched, horizon = view.matched(brand), view.now - LINES_KEPT_MS
+    rows: dict[str, list[Bought]] = {}
+    for purchase in view.kept(brand):
+        at, name = purchase.at, purchase.id
+        if at >= horizon:
+            for line in purchase.lines:
+                if not matched or line.qty > matched.get((name, line.line), 0):
+                    rows.setdefault(line.product, []).append((at, name, line.product))
+    known: dict[str, _Group] = view.state.remembered.get(("bought again", brand), {})
+    groups: dict[str, _Group] = {}
+    for product in sorted(product for product in rows if len(rows[product]) > least or product in lasting):
+        group = known.get(product)
+        groups[product] = _grouped(rows[product]) if group is None or group.bought != rows[product] else group
+    view.state.remembered["bought again", brand] = groups
+    return {group.episode: group for group in groups.values()}
 
 
 def _group_by(view: View, brand: str, bought: list[Bought], by: str) -> dict[str, _Group]:
