@@ -38,6 +38,8 @@ WAIT = b"w|"
 """Keys of ``Waiting.since``."""
 WATCHER = b"p|"
 """Keys of ``Watchers``: brand, product, number of the bucket."""
+SPREAD_SINCE = 4
+"""State version since which a product's customers are spread over all of its buckets."""
 LISTS_TELL_MS = 60_000
 """Between two ticks, lists hear how far everything is decided when it is so much further."""
 ERASURE = b"e|"
@@ -165,6 +167,8 @@ class DecideTask(OrderedTask):
     def _load_extra(self, extra: dict[str, Any]) -> None:
         if extra.get("state_version", 0) > STATE_VERSION:
             raise other_version("The customers' state", extra["state_version"], STATE_VERSION)
+        if extra.get("state_version", 0) < SPREAD_SINCE:
+            self._fold.watchers.spread([key[len(WATCHER) :].decode() for key, _ in self._table.scan(WATCHER)])
         self.counts.load(extra["counts"])
         self.hand_over = extra["hand_over"]
         self._fold.fold.live_from = extra["live_from"]

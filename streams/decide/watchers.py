@@ -8,7 +8,7 @@ whose interest is the oldest by day (of several the first by id).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from zlib import crc32
 
@@ -39,7 +39,7 @@ class Watchers:
 
     def enter(self, place: str, customer: str, day: int) -> None:
         """A customer shows interest in ``place`` (``brand|product``)."""
-        name = f"{place}|{_bucket_of(customer)}"
+        name = bucket_name(place, customer)
         bucket = self._live.get(name)
         if bucket is None:
             bucket = self._bucket(name)
@@ -52,7 +52,7 @@ class Watchers:
 
     def leave(self, place: str, customer: str) -> None:
         """A customer's interest is forgotten."""
-        name = f"{place}|{_bucket_of(customer)}"
+        name = bucket_name(place, customer)
         if self._bucket(name).pop(customer, None) is not None:
             self._dirty[name] = None
 
@@ -68,6 +68,17 @@ class Watchers:
             self._live.clear()
         return changed
 
+    def spread(self, names: Iterable[str]) -> None:
+        """Put customers into the buckets that are theirs: up to state version 3 it was another one. ``names``: of all
+        buckets in the table."""
+        for name in names:
+            place = name.rpartition("|")[0]
+            for customer, day in list(self._bucket(name).items()):
+                if bucket_name(place, customer) != name:
+                    del self._live[name][customer]
+                    self._dirty[name] = None
+                    self.enter(place, customer, day)
+
     def _bucket(self, name: str) -> Bucket:
         bucket = self._live.get(name)
         if bucket is None:
@@ -76,6 +87,12 @@ class Watchers:
         return bucket
 
 
+def bucket_name(place: str, customer: str) -> str:
+    """The bucket of a product that a customer is in."""
+    return f"{place}|{_bucket_of(customer)}"
+
+
 @lru_cache(maxsize=CUSTOMERS_REMEMBERED_MAX)
 def _bucket_of(customer: str) -> int:
-    return crc32(customer.encode()) % BUCKETS
+    """From the upper bits of the hash: the lower ones are the same for all customers of a partition."""
+    return (crc32(customer.encode()) >> 16) % BUCKETS

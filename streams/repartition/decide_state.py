@@ -15,7 +15,7 @@ from schemas.topics import STAGES
 from streams.decide.alarms import CUSTOMER
 from streams.decide.state import decode_state, encode_state
 from streams.decide.task import ERASURE, PROFILE, RULE, WATCHER
-from streams.decide.watchers import BUCKET_MAX, Bucket
+from streams.decide.watchers import BUCKET_MAX, Bucket, bucket_name
 from streams.ordered import POSITION_KEY, Position
 from streams.progress import BEGINNING
 from streams.repartition.borders import New, Old, RepartitionError
@@ -57,8 +57,10 @@ class _Tables:
         elif key.startswith(ERASURE):
             self.erased[key] = max(int(value), self.erased.get(key, BEGINNING))
         elif key.startswith(WATCHER):
+            place = key[len(WATCHER) :].decode().rpartition("|")[0]
             for customer, day in _buckets.decode(value).items():
-                self._watchers[self._home(customer)].setdefault(key, {})[customer] = day
+                name = WATCHER + bucket_name(place, customer).encode()
+                self._watchers[self._home(customer)].setdefault(name, {})[customer] = day
         else:
             raise unknown_entry(STAGE, key)
 

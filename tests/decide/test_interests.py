@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from schemas.campaigns import Campaign
@@ -13,6 +14,7 @@ from streams.decide import interests
 from streams.decide.rules import VERSIONS_MAX
 from streams.decide.state import DAY_MS, INTERESTS_MAX, STATE_VERSION, CustomerState
 from streams.decide.watchers import BUCKET_MAX, BUCKETS, Watchers
+from streams.wire import partition_of
 from tests.oracle.builders import DAY, HOUR, LATENESS, History, brand, campaign, t
 
 START = t("2026-03-01")
@@ -178,6 +180,30 @@ def test_a_full_bucket_forgets_the_oldest_day() -> None:
     assert oldest > len(customers) // 3
     watchers.enter("acme|p1", "c0", len(customers))
     assert any("c0" in watchers.of("acme|p1", number) for number in range(BUCKETS))
+
+
+def test_customers_of_one_partition_are_spread_over_all_buckets() -> None:
+    watchers = Watchers()
+    customers = [name for name in (f"c{number}" for number in range(4_000)) if partition_of(name, 8) == 3]
+    for customer in customers:
+        watchers.enter("acme|p1", customer, 1)
+    kept = [len(watchers.of("acme|p1", number)) for number in range(BUCKETS)]
+    assert sum(kept) == len(customers)
+    assert min(kept) > len(customers) // BUCKETS // 2
+
+
+def test_customers_in_the_buckets_of_an_earlier_version_are_moved_to_theirs() -> None:
+    watchers = Watchers()
+    for number in range(100):
+        watchers.enter("acme|p1", f"c{number}", number)
+    right = {name: value for name, value in watchers.settle() if value is not None}
+    everybody: dict[str, int] = {}
+    for value in right.values():
+        everybody |= msgspec.msgpack.decode(value, type=dict[str, int])
+    earlier = Watchers({"acme|p1|5": msgspec.msgpack.encode(everybody)}.get)
+    earlier.spread(["acme|p1|5"])
+    decode = msgspec.msgpack.Decoder(dict[str, int]).decode
+    assert {name: decode(value or b"") for name, value in earlier.settle()} == {n: decode(v) for n, v in right.items()}
 
 
 def test_the_index_is_read_from_the_table_again() -> None:
