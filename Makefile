@@ -74,4 +74,4 @@ $(OLDER_STAMP): requirements-duckdb15.txt | $(STAMP)
 	@echo "Installing DuckDB 1.5 in .venv-duckdb15, which opens snapshots in the tests"
 	@$(BIN)/python -m venv --clear .venv-duckdb15 && \
 	.venv-duckdb15/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-duckdb15.txt && \
-	touch $@ || echo "DuckDB 1.5 could not be installed; its test will say NOT RUN." >&2
+	touch $@ || echo "DuckDB 1.5 could not be installed; its tests will say NOT RUN." >&2
