@@ -6,6 +6,7 @@ written the next one is collected; there are never more than these two.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -67,7 +68,7 @@ class SinkConsumer:
             first = await self._consumer.beginning_offsets(partitions)
             end = await self._consumer.end_offsets(partitions)
         except KafkaError as error:
-            await self._consumer.stop()
+            await self.stop()
             raise self._broker_error(error) from error
         positions = self._sink.positions()
         for partition in partitions:
@@ -76,8 +77,11 @@ class SinkConsumer:
             self._read[partition] = offset
 
     async def stop(self) -> None:
-        """Disconnect."""
-        await self._consumer.stop()
+        """Disconnect. While the broker is away the client trips over its own clean-up, awaiting what it cancelled."""
+        try:
+            await self._consumer.stop()
+        except (KafkaError, asyncio.CancelledError) as error:
+            log.warning("disconnected without the broker", extra={"error": repr(error)})
 
     async def collect(self) -> Batch:
         """The next batch; empty when nothing came within ``wait_s_max``.
