@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -31,5 +32,11 @@ def demo(
         raise InputError(
             f"--data {data}: there is no Online Retail file (tar.xz, CSV or XLSX); README.md says where from."
         )
+    signal.signal(signal.SIGTERM, _end)
     run = run_demo(settings(), found, campaign_dir, customers, days)
     sys.exit(0 if show_result(run, out) else 1)
+
+
+def _end(number: int, _: object) -> None:
+    """Who is told to end stops broker and workers first, as after Ctrl-C."""
+    sys.exit(128 + number)

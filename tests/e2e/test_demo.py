@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "streams.cli", "demo", "--customers", "80", "--days", "60"]
+COMMAND += ["--campaigns", str(ROOT / "campaigns")]
 PARTS = ("accepted", "duplicate", "ignored", "quarantined")
 
 
 def test_the_demo_runs_from_nothing_and_its_figures_add_up(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CUEPOINT_")}
-    command = [sys.executable, "-m", "streams.cli", "demo", "--customers", "80", "--days", "60"]
     done = subprocess.run(
-        [*command, "--campaigns", str(ROOT / "campaigns")],
+        COMMAND,
         cwd=tmp_path,
-        env={**environment, "PYTHONPATH": str(ROOT), "COLUMNS": "120"},
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=240,
@@ -37,6 +39,24 @@ def test_the_demo_runs_from_nothing_and_its_figures_add_up(tmp_path: Path) -> No
     assert result["events_per_second"] > 0
     assert (tmp_path / "out" / "snapshots" / "latest.duckdb").exists()
     _nothing_runs_in(tmp_path)
+
+
+def test_a_demo_that_is_told_to_end_leaves_nothing_running(tmp_path: Path) -> None:
+    output = tmp_path / "output.txt"
+    with output.open("w") as written:
+        demo = subprocess.Popen(COMMAND, cwd=tmp_path, env=environment(), stdout=written, stderr=written)
+    deadline = time.monotonic() + 240
+    while "done stages" not in output.read_text() and demo.poll() is None:
+        assert time.monotonic() < deadline, output.read_text()
+        time.sleep(0.1)
+    demo.send_signal(signal.SIGTERM)
+    assert demo.wait(240) == 128 + signal.SIGTERM, output.read_text()
+    _nothing_runs_in(tmp_path)
+
+
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CUEPOINT_")}
+    return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
 
 
 def _nothing_runs_in(directory: Path) -> None:
