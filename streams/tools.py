@@ -23,14 +23,7 @@ POLL_MS = 200
 @contextmanager
 def producer(settings: Settings) -> Iterator[KafkaProducer]:
     """A producer that waits for all replicas; flushed at the end."""
-    connect(settings).close()
-    client = KafkaProducer(
-        bootstrap_servers=settings.bootstrap_servers,
-        acks="all",
-        max_request_size=2 * RECORD_BYTES_MAX_INTERNAL,
-        linger_ms=5,
-        **client_options(settings),
-    )
+    client = new_producer(settings)
     try:
         yield client
         client.flush()
@@ -38,6 +31,19 @@ def producer(settings: Settings) -> Iterator[KafkaProducer]:
         raise BrokerError(f"The broker at {settings.bootstrap_servers} refused a record: {error}.") from error
     finally:
         client.close()
+
+
+def new_producer(settings: Settings, **options: Any) -> KafkaProducer:
+    """A producer that waits for all replicas, to be closed by the caller. Raises BrokerError."""
+    connect(settings).close()
+    return KafkaProducer(
+        bootstrap_servers=settings.bootstrap_servers,
+        acks="all",
+        max_request_size=2 * RECORD_BYTES_MAX_INTERNAL,
+        linger_ms=5,
+        **client_options(settings),
+        **options,
+    )
 
 
 @contextmanager

@@ -13,9 +13,9 @@ from schemas.topics import CATALOGUE, STAGES
 from sinks.layout import LAYOUT_VERSION
 from streams.backup.create import key_check
 from streams.backup.files import check_file
-from streams.backup.logs import Place, begins, places_of, topic_ids
 from streams.backup.manifest import Manifest
 from streams.backup.written import TOPICS as OUTPUTS
+from streams.broker_logs import Place, begins, places_of, topic_ids
 from streams.decide.state import STATE_VERSION
 from streams.errors import InputError
 from streams.settings import Settings

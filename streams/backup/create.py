@@ -21,8 +21,8 @@ from sinks.failures import sink_error
 from sinks.snapshots import LATEST
 from streams.backup import written
 from streams.backup.files import PRIVATE_DIRECTORY, checksum, copy_file, not_written, write_entries
-from streams.backup.logs import Place, committed_ends, copy_of_state, places_of, topic_ids, written_ends
 from streams.backup.manifest import UNFINISHED, Database, Manifest, Part, folder_name, write_manifest
+from streams.broker_logs import Place, committed_ends, copy_of_state, places_of, topic_ids, written_ends
 from streams.decide.state import STATE_VERSION
 from streams.erasure import hasher
 from streams.errors import StateError

@@ -16,9 +16,9 @@ import msgspec
 from schemas.base import to_ms
 from schemas.catalog import LiveMode
 from schemas.topics import STAGES
-from streams.backup.logs import committed_ends, places_of
 from streams.backup.restore import Backup, Say, state_of, write_state
 from streams.backup.written import TOPICS as OUTPUTS
+from streams.broker_logs import committed_ends, places_of
 from streams.capacity.task import Position as CapacityPosition
 from streams.errors import StateError
 from streams.ordered import POSITION_KEY

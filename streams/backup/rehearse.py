@@ -16,9 +16,9 @@ import msgspec
 from kafka import KafkaConsumer
 
 from schemas.topics import STAGES, Stage
-from streams.backup.logs import committed_ends, copy_of_state, records, written_ends
 from streams.backup.rebuild import replayed
 from streams.backup.restore import Backup, state_of
+from streams.broker_logs import committed_ends, copy_of_state, records, written_ends
 from streams.capacity.task import Position as CapacityPosition
 from streams.ordered import POSITION_KEY
 from streams.ordered import Position as OrderedPosition

@@ -6,33 +6,30 @@ whose outputs are on their topics, and hand over what was never decided.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
-from schemas.topics import RECORD_BYTES_MAX_INTERNAL, STAGES, Stage
+from schemas.topics import STAGES, Stage
 from streams.backup.files import check_file, copy_file, read_entries
 from streams.backup.intake import rebuild_intake
-from streams.backup.logs import Place, committed_ends, copy_of_state, places_of, records
 from streams.backup.manifest import Manifest
 from streams.backup.rebuild import Rebuilt, rebuild
 from streams.backup.written import TOPICS, Written
-from streams.errors import BrokerError, BrokerUnavailableError, InputError, StateError
-from streams.security import client_options
+from streams.broker_logs import Place, committed_ends, copy_of_state, places_of, records
+from streams.changelog_writer import transactional_producer, write_changelog
+from streams.consumer_groups import members
+from streams.errors import InputError, StateError
 from streams.settings import Settings
 from streams.stages import task_factory
 from streams.task import Record
-from streams.tools import POLL_MS, consumer
+from streams.tools import consumer
 from streams.topics_admin import administering
 
-TRANSACTION_MS_MAX = 600_000
-"""Longest time to write one partition; the broker takes up to 15 minutes by default."""
-COORDINATOR_ATTEMPTS = 20
 Say = Callable[[str], None]
 Backup = tuple[Path, Manifest]
 
@@ -42,9 +39,9 @@ def check_target(settings: Settings, stages: Sequence[str]) -> None:
     with administering(settings) as admin:
         for name in stages:
             group = f"{settings.topic_prefix}-{name}"
-            if members := _members(admin, group):
+            if running := members(admin, group):
                 raise StateError(
-                    f"{members} workers of {name} run (group {group}): stop them, and whatever starts them again, "
+                    f"{running} workers of {name} run (group {group}): stop them, and whatever starts them again, "
                     "before its state is restored. One that has just died counts for session_timeout_s."
                 )
     with consumer(settings) as client:
@@ -57,23 +54,6 @@ def check_target(settings: Settings, stages: Sequence[str]) -> None:
                     f"or wrong, delete {full} with the broker's tools, make it anew with cuepoint topics apply, and "
                     "restore again; or leave its stage out with --stage."
                 )
-
-
-def _members(admin: KafkaAdminClient, group: str) -> int:
-    """How many workers a consumer group has; none where no group has ever been."""
-    said = ""
-    for _ in range(COORDINATOR_ATTEMPTS):
-        try:
-            found = admin.describe_groups([group])[group]
-            said = found["error"] or ""
-            if not said or "GroupIdNotFound" in said:
-                return len(found["members"])
-        except KafkaError as error:  # no coordinator yet, or it still reads what it knows
-            if not error.retriable:
-                raise
-            said = str(error)
-        time.sleep(POLL_MS / 1000)
-    raise BrokerUnavailableError(f"The broker does not say who is in group {group} ({said}); try again in a moment.")
 
 
 def restore_state(settings: Settings, backup: Backup | None, stages: Sequence[str], say: Say) -> None:
@@ -144,48 +124,27 @@ def _rebuild(
 
 def _settle(settings: Settings, stage: Stage, number: int) -> None:
     """Fence whoever may still hold the stage's transactional id, and settle what he left open."""
-    with _producer(settings, stage, number):
+    with _as_worker(settings, stage, number):
         pass
 
 
 def write_state(settings: Settings, stage: Stage, number: int, values: dict[bytes, bytes]) -> None:
     """Write a partition's state in one transaction. Raises BrokerError, and then nothing of it is visible."""
-    if not values:
-        return
-    topic, failed = settings.topic(stage.changelog), list[BaseException]()
-    with _producer(settings, stage, number) as client:
-        client.begin_transaction()
-        for key, value in values.items():
-            client.send(topic, value, key=key, partition=number).add_errback(failed.append)
-        client.flush()
-        if failed:
-            client.abort_transaction()
-            raise BrokerError(f"{topic} partition {number} could not be written ({failed[0]}); restore again.")
-        client.commit_transaction()
+    if values:
+        with _as_worker(settings, stage, number) as client:
+            write_changelog(client, settings, (stage.changelog, number), values)
 
 
-@contextmanager
-def _producer(settings: Settings, stage: Stage, number: int) -> Iterator[KafkaProducer]:
+def _as_worker(settings: Settings, stage: Stage, number: int) -> AbstractContextManager[KafkaProducer]:
     """A producer with the transactional id that the stage's worker has. Raises BrokerError."""
-    client = KafkaProducer(
-        bootstrap_servers=settings.bootstrap_servers,
-        transactional_id=f"{settings.topic_prefix}-{stage.name}-{number}",
-        transaction_timeout_ms=TRANSACTION_MS_MAX,
-        acks="all",
-        max_request_size=2 * RECORD_BYTES_MAX_INTERNAL,
-        linger_ms=5,
-        **client_options(settings),
-    )
-    try:
-        client.init_transactions()
-        yield client
-    except KafkaError as error:
-        raise BrokerError(
+
+    def sentence(error: KafkaError) -> str:
+        return (
             f"The state of {stage.name} partition {number} could not be restored ({error}); nothing of it is visible. "
             "See that no worker runs and the broker is well, and restore again."
-        ) from error
-    finally:
-        client.close()
+        )
+
+    return transactional_producer(settings, f"{stage.name}-{number}", sentence)
 
 
 def restore_database(settings: Settings, backup: Backup) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,11 +9,12 @@ from typing import Any
 
 import msgspec
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
 
 from schemas.decisions import Progress
 from schemas.quarantine import HEADER_REASON, HEADER_TOPIC
 from schemas.topics import MARK_KEY, STAGES
+from streams.consumer_groups import committed_offsets
+from streams.errors import BrokerUnavailableError
 from streams.operate.pauses import Stop, stops
 from streams.settings import Settings
 from streams.tools import POLL_MS, partitions_of, read_progress
@@ -25,7 +25,6 @@ DECISIONS_WINDOW_MS = 10_000
 QUARANTINE_WINDOW_MS = 3_600_000
 RECORDS_MAX = 20_000
 """Most records of a partition that one look reads: the newest ones."""
-COORDINATOR_ATTEMPTS = 20
 NOT_YET = -(1 << 61)
 
 
@@ -120,16 +119,11 @@ def _lag(client: KafkaConsumer, admin: KafkaAdminClient, settings: Settings, sta
 
 
 def _committed(admin: KafkaAdminClient, group: str) -> dict[TopicPartition, Any]:
-    """Nothing where no group has ever been: the broker makes its topic of groups only when it is first asked."""
-    for _ in range(COORDINATOR_ATTEMPTS):
-        try:
-            found: dict[TopicPartition, Any] = admin.list_group_offsets({group: None}).get(group, {})
-            return found
-        except KafkaError as error:  # no coordinator yet, or it still reads what it knows
-            if not error.retriable:
-                raise
-            time.sleep(POLL_MS / 1000)
-    return {}
+    """Nothing where nobody answers for the group either: what else is seen is worth a look."""
+    try:
+        return committed_offsets(admin, group)
+    except BrokerUnavailableError:
+        return {}
 
 
 def _watermarks(client: KafkaConsumer, settings: Settings, at_ms: int) -> dict[str, float | None]:

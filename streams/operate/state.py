@@ -15,7 +15,7 @@ import msgspec
 from kafka import KafkaConsumer
 
 from schemas.topics import STAGES, Stage
-from streams.backup.logs import Place, begins, committed_ends, copy_of_state
+from streams.broker_logs import begins, committed_ends, copy_of_state
 from streams.capacity.task import CANDIDATE
 from streams.decide.alarms import CUSTOMER
 from streams.decide.state import decode_state
@@ -164,9 +164,7 @@ def named(value: Any) -> Any:
 def _one(
     client: KafkaConsumer, settings: Settings, stage: str, partition: int, wanted: Callable[[bytes], bool]
 ) -> dict[bytes, bytes]:
-    place: Place = (STAGES[stage].changelog, partition)
-    end = committed_ends(client, settings, [place])[place]
-    return copy_of_state(client, settings, place, end, wanted)
+    return copy_of_state(client, settings, (STAGES[stage].changelog, partition), wanted=wanted)
 
 
 def _lag(client: KafkaConsumer, settings: Settings, stage: Stage, number: int, raw: bytes | None) -> dict[str, int]:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from schemas.topics import STAGES, TOPICS
+from streams.broker_logs import begins, copy_of_state, records
+from streams.consumer_groups import members
 from streams.errors import BrokerError
 from streams.repartition.borders import RepartitionError
 from streams.repartition.run import HISTORY
 from streams.settings import Settings
 from streams.task import Out, Record
-from streams.tools import POLL_MS
 from streams.topics_admin import administering, check_topics, ensure_topics, partition_counts
-from streams.what_if.shadow_seed import latest
 
 LAST = "progress"
 """Every stage needs it, so it is made last: until then no worker starts on topics that are half written."""
-COORDINATOR_ATTEMPTS = 20
 
 
 class BrokerOld:
@@ -35,19 +31,14 @@ class BrokerOld:
 
     def table(self, stage: str, partition: int) -> dict[bytes, bytes]:
         """See ``Old``."""
-        return latest(self._client, self._settings, STAGES[stage].changelog, partition)
+        return copy_of_state(self._client, self._settings, (STAGES[stage].changelog, partition))
 
     def records(self, topic: str, partition: int, start: int) -> Iterator[Record]:
         """See ``Old``."""
-        client, place = self._client, TopicPartition(self._settings.topic(topic), partition)
-        client.assign([place])
-        begin, end = client.beginning_offsets([place])[place], client.end_offsets([place])[place]
-        client.seek(place, max(start, begin))
-        while client.position(place) < end:
-            for row in client.poll(timeout_ms=POLL_MS).get(place, ()):
-                if row.offset < end:
-                    headers = tuple((name, bytes(value or b"")) for name, value in row.headers)
-                    yield Record(topic, partition, row.offset, row.timestamp, row.key, row.value, headers)
+        place = (topic, partition)
+        begin = begins(self._client, self._settings, [place])[place]
+        for batch in records(self._client, self._settings, place, max(start, begin)):
+            yield from batch
 
 
 class BrokerNew:
@@ -114,28 +105,13 @@ def check_unused(client: KafkaConsumer, settings: Settings) -> None:
 
 
 def check_stopped(settings: Settings) -> None:
-    """Raise RepartitionError when a worker of a stage is still a member of its group."""
-    groups = {f"{settings.topic_prefix}-{stage}": stage for stage in STAGES}
+    """Raise RepartitionError when a worker of a stage is still a member of its group, BrokerUnavailableError when the
+    broker does not say."""
     with administering(settings) as admin:
-        for group, found in _described(admin, list(groups)).items():
-            if found.get("members"):
+        for stage in STAGES:
+            group = f"{settings.topic_prefix}-{stage}"
+            if found := members(admin, group):
                 raise RepartitionError(
-                    f"Stage {groups[group]} still has {len(found['members'])} workers in group {group}. Stop all "
-                    f"stages; a worker that has stopped stays a member for session_timeout_s = "
-                    f"{settings.session_timeout_s:g} seconds."
+                    f"Stage {stage} still has {found} workers in group {group}. Stop all stages; a worker that has "
+                    f"stopped stays a member for session_timeout_s = {settings.session_timeout_s:g} seconds."
                 )
-
-
-def _described(admin: KafkaAdminClient, groups: list[str]) -> dict[str, dict[str, Any]]:
-    """Nothing where no group has ever been: the broker makes its topic of groups only when it is first asked."""
-    for _ in range(COORDINATOR_ATTEMPTS):
-        try:
-            known = {str(row["group_id"]) for row in admin.list_groups()}
-            wanted = [group for group in groups if group in known]
-            found: dict[str, dict[str, Any]] = admin.describe_groups(wanted) if wanted else {}
-            return found
-        except KafkaError as error:
-            if not error.retriable:
-                raise
-            time.sleep(POLL_MS / 1000)
-    return {}

@@ -11,6 +11,7 @@ from kafka import KafkaConsumer
 from schemas.base import from_ms
 from schemas.decisions import Progress
 from schemas.topics import SHADOW_STAGE, STAGES
+from streams.broker_logs import copy_of_state
 from streams.campaign_diff import Change, differences
 from streams.campaigns import CampaignSet
 from streams.decide.alarms import CUSTOMER
@@ -27,7 +28,6 @@ from streams.topics_admin import describe
 from streams.what_if.compare import Difference, compare
 from streams.what_if.decided import decided
 from streams.what_if.facts import facts_of
-from streams.what_if.shadow_seed import latest
 from streams.wire import decode_envelope
 
 MERGES_MAX = 20
@@ -67,7 +67,9 @@ def _both_decided(client: KafkaConsumer, settings: Settings) -> tuple[int, int]:
     """When the last partition of the shadow began, and until when both have decided everything."""
     begins: list[int] = []
     for number in range(settings.partitions):
-        state = latest(client, settings, SHADOW_STAGE.changelog, number, lambda key: key == POSITION_KEY)
+        state = copy_of_state(
+            client, settings, (SHADOW_STAGE.changelog, number), wanted=lambda key: key == POSITION_KEY
+        )
         if POSITION_KEY in state:
             begins.append(_position.decode(state[POSITION_KEY]).extra.get("shadow_since") or 0)
     told = latest_values(client, settings, "shadow-progress").values()
@@ -97,7 +99,7 @@ def _decisions(client: KafkaConsumer, settings: Settings, topic: str, since: int
 def _rules(client: KafkaConsumer, settings: Settings, changelog: str) -> Rules:
     """Every version of the rules that a stage keeps; all its partitions keep the same."""
     rules = Rules()
-    found = latest(client, settings, changelog, 0, lambda key: key.startswith(RULE))
+    found = copy_of_state(client, settings, (changelog, 0), wanted=lambda key: key.startswith(RULE))
     for event in sorted((decode_envelope(value) for value in found.values()), key=key_of):
         rules.apply(event)
     return rules
@@ -120,7 +122,7 @@ def _states(client: KafkaConsumer, settings: Settings, customers: Collection[str
             return list(found.values())
         keys = {CUSTOMER + customer.encode() for customer in wanted}
         for number in range(settings.partitions):
-            values = latest(client, settings, STAGES["decide"].changelog, number, keys.__contains__)
+            values = copy_of_state(client, settings, (STAGES["decide"].changelog, number), wanted=keys.__contains__)
             for key, value in values.items():
                 found[key[len(CUSTOMER) :].decode()] = decode_state(value)
         targets = {state.moved_to for state in found.values() if state.moved_to is not None}

@@ -16,11 +16,11 @@ from sinks.consumer import SinkConsumer
 from sinks.duckdb_writer import DuckDBWriter
 from streams.backup.check import damages, look_at, refusals
 from streams.backup.create import create
-from streams.backup.logs import committed_ends, copy_of_state
 from streams.backup.manifest import read_manifest
 from streams.backup.rehearse import differing, rehearse
 from streams.backup.rehearse_database import rehearse_database
 from streams.backup.restore import check_target, restore_state
+from streams.broker_logs import committed_ends, copy_of_state
 from streams.campaigns import CampaignSet, load_campaigns
 from streams.errors import StateError
 from streams.settings import Settings

@@ -57,11 +57,13 @@ def copy_of_state(
     client: KafkaConsumer,
     settings: Settings,
     place: Place,
-    end: int,
+    end: int | None = None,
     wanted: Callable[[bytes], bool] = lambda key: True,
 ) -> dict[bytes, bytes]:
-    """Key -> last committed value of a changelog partition, of the keys that are ``wanted``. ``end``: transactions that
-    began before are waited for."""
+    """Key -> last committed value of a changelog partition, of the keys that are ``wanted``.
+
+    ``end``: see ``records``; one of ``written_ends`` waits for the transactions that began before it.
+    """
     values: dict[bytes, bytes] = {}
     for batch in records(client, settings, place, None, end):
         for record in batch:
@@ -76,11 +78,14 @@ def copy_of_state(
 
 
 def records(
-    client: KafkaConsumer, settings: Settings, place: Place, start: int | None, end: int
+    client: KafkaConsumer, settings: Settings, place: Place, start: int | None, end: int | None = None
 ) -> Iterator[list[Record]]:
-    """The committed records of a partition up to an offset. ``start``: the first; None: the first that is kept."""
+    """The committed records of a partition up to an offset. ``start``: the first; None: the first that is kept.
+    ``end``: None: what is committed now. A client reads one partition at a time."""
     topic, number = place
     full = TopicPartition(settings.topic(topic), number)
+    if end is None:
+        end = client.end_offsets([full])[full]
     client.assign([full])
     if start is None:
         client.seek_to_beginning(full)
@@ -92,7 +97,9 @@ def records(
 
 
 def _record(topic: str, raw: Any) -> Record:
-    return Record(topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(raw.headers))
+    """A header may have no value; tasks read bytes."""
+    headers = tuple((name, bytes(value or b"")) for name, value in raw.headers)
+    return Record(topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, headers)
 
 
 def topic_ids(settings: Settings, names: Iterable[str]) -> Mapping[str, str]:
