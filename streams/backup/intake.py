@@ -19,7 +19,7 @@ from streams.intake.admit import Admission
 from streams.intake.feed_limit import FeedLimit
 from streams.intake.quarantine import quarantine_record
 from streams.intake.route import TO_ALL, Routed
-from streams.intake.stamp import replay_times
+from streams.intake.stamp import arrived_at, replay_times
 from streams.intake.task import SOURCES
 from streams.intake.validate import Rejection
 from streams.ordered import POSITION_KEY
@@ -82,7 +82,7 @@ class _Source:
         counts, until, newest, left = Counts(), BEGINNING, BEGINNING, 0
         for record in (record for batch in batches for record in batch):
             self._rebuilt.records += 1
-            until, newest = max(until, self._until(record)), max(newest, record.timestamp_ms)
+            until, newest = max(until, self._until(record)), max(newest, arrived_at(record))
             if record.key == MARK_KEY:
                 continue
             counts.add(self._source, "received")
@@ -102,7 +102,7 @@ class _Source:
         replayed = replay_times(record)
         if replayed is not None:
             return replayed[1]
-        return BEGINNING if self._replays or self._by_marks else record.timestamp_ms - self._lateness
+        return BEGINNING if self._replays or self._by_marks else arrived_at(record) - self._lateness
 
     def _look_for(self, record: Record, written: Written) -> tuple[str | None, bool]:
         """How a record is counted besides as received, and whether what it became is on its topic."""
@@ -111,7 +111,7 @@ class _Source:
         replayed = replay_times(record)
         if self._source == "channel-feedback" and replayed is None and self._replays:
             return "ignored", False
-        arrived = record.timestamp_ms if replayed is None else replayed[0]
+        arrived = arrived_at(record) if replayed is None else replayed[0]
         result = self._admission.admit(self._source, record.value, arrived, BEGINNING)
         if result is None:
             return "ignored", False

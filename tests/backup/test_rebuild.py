@@ -20,6 +20,8 @@ from streams.backup.rebuild import Rebuilt, rebuild, replayed
 from streams.backup.rehearse import differing, read_until, rests
 from streams.backup.written import TOPICS, Written, name_of
 from streams.campaigns import CampaignSet, load_campaigns
+from streams.intake.stamp import arrived_header
+from streams.ordered import POSITION_KEY
 from streams.settings import Settings
 from streams.simulate import simulate_retailer
 from streams.task import Out, Record
@@ -173,3 +175,14 @@ def test_marks_and_the_last_word_on_a_key_tell_nothing() -> None:
     written.note([Record("quarantine", 0, 5, 0, b"orders-0-3", b"broken", ())])
     assert written.take(Out("quarantine", 0, b"orders-0-3", b"")) is True
     assert written.take(Out("quarantine", 0, b"orders-0-3", b"")) is False, "it is there once"
+
+
+def test_a_record_that_was_moved_counts_from_when_it_first_came() -> None:
+    written, values = Written(), dict[bytes, bytes]()
+    written.note([Record("quarantine", 0, 0, 0, b"orders-0-0", b"broken", ())])
+    moved = Record("orders", 0, 0, 9_000_000, None, b"broken", (arrived_header(4_000_000),))
+    found = rebuild_intake(SETTINGS, values, lambda topic, _: [[moved]] if topic == "orders" else [], written)
+    assert found.known == 1
+    position = msgspec.msgpack.decode(values[POSITION_KEY])
+    assert position["newest"]["orders"] == 4_000_000
+    assert position["until"]["orders"] == 4_000_000 - SETTINGS.lateness("orders")
